@@ -1,0 +1,77 @@
+// Command gen turns openapi.yaml into the operations tables of the packages
+// below api, the table of grades (api/EVIDENCE.md) and the operations table
+// of the README. It fails on what it does not understand: a behaviour that is
+// described and not executed would be worse than none.
+//
+// It is run by go generate from the repository's root.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+func main() {
+	specFile := flag.String("spec", "openapi.yaml", "the specification to `read`")
+	out := flag.String("out", "api", "the `folder` that has a folder a service")
+	readme := flag.String("readme", "", "a README `file` whose operations table is written anew")
+	flag.Parse()
+	if err := run(*specFile, *out, *readme); err != nil {
+		fmt.Fprintf(os.Stderr, "gen: %s: %v\n", *specFile, err)
+		os.Exit(1)
+	}
+}
+
+func run(specFile, out, readme string) error {
+	doc, err := openapi3.NewLoader().LoadFromFile(specFile)
+	if err != nil {
+		return err
+	}
+	if err := doc.Validate(context.Background(), openapi3.DisableExamplesValidation()); err != nil {
+		return err
+	}
+	services, err := tables(doc)
+	if err != nil {
+		return err
+	}
+	evidence, err := grades(doc)
+	if err != nil {
+		return err
+	}
+	for _, s := range services {
+		source, err := renderTable(s)
+		if err != nil {
+			return err
+		}
+		if err := write(filepath.Join(out, s.Name, "operations.gen.go"), source); err != nil {
+			return err
+		}
+	}
+	if err := write(filepath.Join(out, "EVIDENCE.md"), renderEvidence(evidence)); err != nil {
+		return err
+	}
+	if readme == "" {
+		return nil
+	}
+	return replaceInReadme(readme, renderOperations(services, evidence))
+}
+
+func write(name string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(name, content, 0o644)
+}
+
+// problems collects what is wrong, so that one run names all of it.
+type problems []error
+
+func (p *problems) addf(format string, args ...any) { *p = append(*p, fmt.Errorf(format, args...)) }
+
+func (p problems) err() error { return errors.Join(p...) }

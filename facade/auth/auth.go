@@ -1,0 +1,57 @@
+// Package auth is where access tokens come from and how they stay alive.
+//
+// A program picks one [Credentials]; the facade binds it to the service it
+// talks to ([Endpoint]) and asks the resulting [Source] for a token before
+// each request.
+package auth
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+)
+
+// Credentials is a way of getting access tokens that is not bound to a
+// service yet. The facade binds it, so that a credential never learns of an
+// endpoint its program did not choose.
+type Credentials interface {
+	// Source binds the credentials to one endpoint. It makes no request. The
+	// error is about the configuration: an empty client id, say.
+	Source(Endpoint) (Source, error)
+}
+
+// Source hands out access tokens for one endpoint. Implementations are safe
+// for use by many goroutines.
+type Source interface {
+	// Token returns a token that can be sent now. It waits no longer than ctx.
+	Token(ctx context.Context) (Token, error)
+}
+
+// Renewer is a Source that can replace a token the server has refused.
+type Renewer interface {
+	Source
+	// Renew returns a token other than rejected, which a server answered
+	// with 401. If the source has moved on from rejected already, that newer
+	// token comes back and nothing is requested.
+	Renew(ctx context.Context, rejected Token) (Token, error)
+}
+
+// Endpoint is one service as its credentials see it: where tokens may be
+// sent, and where they come from. The facade makes it from the spec's tables,
+// the base URL and the caller's HTTP client.
+type Endpoint struct {
+	// Service names the service: "cosmic" or "certn".
+	Service string
+	// Origin is the scheme://host[:port] that issued tokens may be sent to.
+	Origin string
+	// AuthorizeURL is the authorization endpoint (RFC 6749 section 3.1);
+	// empty where the service has no code flow.
+	AuthorizeURL string
+	// TokenURL is the token endpoint (RFC 6749 section 3.2).
+	TokenURL string
+	// HTTPClient makes token requests. Nil means http.DefaultClient. It is
+	// copied, never changed; redirects are never followed.
+	HTTPClient *http.Client
+	// Logger hears of token requests, redacted. Nil means silence.
+	Logger *slog.Logger
+}

@@ -1,0 +1,46 @@
+package auth
+
+import (
+	"log/slog"
+	"time"
+)
+
+// redacted stands wherever a secret would have been printed.
+const redacted = "[redacted]"
+
+// Token is one access token. It is comparable, so that a refused token can be
+// named to [Renewer.Renew]. The zero Token is no token. Its value is reached
+// by [Token.Value] alone: every way of printing it is redacted.
+type Token struct {
+	value   string
+	expires time.Time
+}
+
+// NewToken makes a Token of the value a server issued. A zero expires means
+// that its end is not known.
+func NewToken(value string, expires time.Time) Token {
+	return Token{value: value, expires: expires}
+}
+
+// Value returns the secret itself, as it goes into the Authorization header.
+func (t Token) Value() string { return t.value }
+
+// Expires returns when the token ends; zero if that is not known.
+func (t Token) Expires() time.Time { return t.expires }
+
+// IsZero reports whether there is no token.
+func (t Token) IsZero() bool { return t.value == "" }
+
+// String returns a placeholder, never the token.
+func (t Token) String() string { return redacted }
+
+// GoString returns a placeholder, never the token.
+func (t Token) GoString() string { return "auth.Token(" + redacted + ")" }
+
+// MarshalText writes a placeholder, never the token.
+func (t Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue logs a placeholder and the expiry, never the token.
+func (t Token) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("value", redacted), slog.Time("expires", t.expires))
+}
