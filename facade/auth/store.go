@@ -2,29 +2,60 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"iter"
 )
 
-// Store keeps one opaque record a key, durably, for any number of processes.
-// Its contract is tested by package storetest, which any store can run.
+// Store keeps one opaque record a key, durably, for any number of goroutines
+// and processes. Its contract is tested by package storetest, which any store
+// can run.
+//
+// A key is any non-empty string, whatever its bytes; a store takes keys of at
+// least 1,024 bytes and records of at least 1 MiB. Keys are names and not
+// secrets: they appear in errors. Records hold secrets: they never do.
 type Store interface {
 	// Load returns the record of key, or nil if there is none. It takes no
-	// lock.
+	// lock and never waits for an Update: until one has committed, Load gives
+	// the record before it. The slice belongs to the caller.
 	Load(ctx context.Context, key string) ([]byte, error)
 
-	// Update locks key against every other process, calls f once with the
-	// current record (nil if there is none), and durably commits what f
-	// returns: nil keeps the record, an empty non-nil slice deletes it. An
-	// error of f keeps the record and comes back as it is (errors.Is).
+	// Update locks key against every other goroutine and process, calls f
+	// once with the current record (nil if there is none), and durably
+	// commits what f returns: nil keeps the record, an empty non-nil slice
+	// deletes it, anything else replaces it. An error of f keeps the record
+	// and comes back as it is (errors.Is). If f panics, the record is kept
+	// and the lock is released. The slice that f gets belongs to f, the slice
+	// that it returns to the store until Update is done.
 	//
 	// ctx bounds locking and reading alone: if it ends before the lock is
 	// held, its error comes back and f is not called. The context that f gets
 	// carries ctx's values but not its end; it ends only when the store knows
 	// that the lock is lost. What f has returned is saved on a time budget of
 	// the store's own.
+	//
+	// When Update fails after f has returned a record, the store holds the
+	// old record or the new one, whole; which of the two is not known, except
+	// that with [ErrConflict] it is neither. f must not call Update for its
+	// own key: it would wait for itself.
 	Update(ctx context.Context, key string, f func(ctx context.Context, current []byte) ([]byte, error)) error
 
-	// Keys walks the keys of all records, in no promised order. An error is
-	// yielded with an empty key and ends the walk.
+	// Keys walks the keys of all records, each once, in no promised order. A
+	// record that comes or goes during the walk may be in it or not. An error
+	// is yielded with an empty key and ends the walk. The caller may load and
+	// update records on the way.
 	Keys(ctx context.Context) iter.Seq2[string, error]
 }
+
+// ErrConflict is in the chain of an Update's error if the store lost its lock
+// while f ran and another process has saved a record since. What f returned
+// was not saved; the stored record is the newer one.
+var ErrConflict = errors.New("the lock was lost and another process has saved a newer record")
+
+// ErrCorruptRecord is in the chain of an error about a record that is there
+// but cannot be read: damaged, cut short, or of another program. Such a
+// record is never overwritten; somebody has to look at it and remove it.
+var ErrCorruptRecord = errors.New("the stored record cannot be read")
+
+// errEmptyKey is the answer of our stores to an empty key, which is always a
+// mistake: a variable that was never set.
+var errEmptyKey = errors.New("auth: the store key is empty")

@@ -1,0 +1,277 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/credkit/credkit-go/facade/auth/internal/keylock"
+)
+
+// The names of a key's files: the SHA-256 of the key in hexadecimal, and
+const (
+	recordSuffix = ".record" // the record, replaced in one step
+	lockSuffix   = ".lock"   // locked during an Update, empty, never removed
+	tempSuffix   = ".tmp"    // a record being written, under the lock
+)
+
+// FileStore is a [Store] in a folder of a local disk, for any number of
+// processes of one user on one machine. A record file a key is replaced in
+// one durable step: write, fsync, rename, fsync of the folder. A process
+// killed at any moment leaves the old record or the new one, and its lock
+// ends with it.
+//
+// The folder and its files belong to one user and nobody else may reach them
+// (modes 0700 and 0600); anything else is refused. Records are as plain as
+// the caller made them: wrap the store with [NewEncryptedStore] to encrypt.
+//
+// Network file systems (NFS, SMB, and folders that a virtual machine or a
+// container shares with another machine) are not supported: their locks are
+// lost without notice. Use package pgstore for sessions shared by machines.
+// On Windows the modes mean nothing; keep the folder under the user's own.
+type FileStore struct {
+	dir   string
+	locks keylock.Set
+}
+
+var _ Store = (*FileStore)(nil)
+
+// NewFileStore opens the store in the folder dir, which is created with mode
+// 0700 if it is missing. It removes what killed processes left half written.
+// The error says what is wrong with the folder and what to do about it. A
+// FileStore keeps nothing open and need not be closed.
+func NewFileStore(dir string) (*FileStore, error) {
+	if dir == "" {
+		return nil, errors.New("auth: the folder of the file store is empty")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("auth: opening the file store: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("auth: opening the file store: %w%s", err, hint(err, dir))
+	}
+	s := &FileStore{dir: dir}
+	if err := s.checkFolder(); err != nil {
+		return nil, fmt.Errorf("auth: opening the file store: %w", err)
+	}
+	if err := s.sweep(); err != nil {
+		return nil, fmt.Errorf("auth: opening the file store: %w%s", err, hint(err, dir))
+	}
+	return s, nil
+}
+
+// Load reads the record of key without locking; see [Store].
+func (s *FileStore) Load(ctx context.Context, key string) ([]byte, error) {
+	if key == "" {
+		return nil, errEmptyKey
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("auth: loading %q: %w", key, err)
+	}
+	record, err := s.read(key)
+	if err != nil {
+		return nil, fmt.Errorf("auth: loading %q: %w", key, err)
+	}
+	return record, nil
+}
+
+// Update runs f under the lock of key and replaces the record file; see
+// [Store]. A failed save names the file and leaves the old record in place.
+func (s *FileStore) Update(ctx context.Context, key string, f func(ctx context.Context, current []byte) ([]byte, error)) error {
+	if key == "" {
+		return errEmptyKey
+	}
+	release, err := s.locks.Lock(ctx, key)
+	if err != nil {
+		return fmt.Errorf("auth: locking %q: %w", key, err)
+	}
+	defer release()
+	unlock, err := lockFile(ctx, s.path(key, lockSuffix))
+	if err != nil {
+		return fmt.Errorf("auth: locking %q: %w", key, err)
+	}
+	defer unlock()
+
+	current, err := s.readDurably(key)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("auth: updating %q: %w", key, err)
+	}
+	next, err := f(context.WithoutCancel(ctx), current)
+	if err != nil || next == nil {
+		return err
+	}
+	if len(next) == 0 {
+		err = s.remove(key)
+	} else {
+		err = s.write(key, next)
+	}
+	if err != nil {
+		return fmt.Errorf("auth: saving %q: %w%s", key, err, hint(err, s.path(key, recordSuffix)))
+	}
+	return nil
+}
+
+// Keys walks the records that were there when the walk began. Records that
+// cannot be read are reported together, in the one error that ends the walk.
+func (s *FileStore) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		names, err := s.names(recordSuffix)
+		if err != nil {
+			yield("", fmt.Errorf("auth: walking the keys: %w", err))
+			return
+		}
+		var unreadable []error
+		for _, name := range names {
+			if err := ctx.Err(); err != nil {
+				yield("", fmt.Errorf("auth: walking the keys: %w", err))
+				return
+			}
+			key, _, err := s.readFile(filepath.Join(s.dir, name))
+			switch {
+			case errors.Is(err, fs.ErrNotExist): // deleted since
+			case err != nil:
+				unreadable = append(unreadable, err)
+			case !yield(key, nil):
+				return
+			}
+		}
+		if err := errors.Join(unreadable...); err != nil {
+			yield("", fmt.Errorf("auth: walking the keys: %w", err))
+		}
+	}
+}
+
+// path returns the path of one of key's files.
+func (s *FileStore) path(key, suffix string) string {
+	sum := sha256.Sum256([]byte(key))
+	return filepath.Join(s.dir, hex.EncodeToString(sum[:])+suffix)
+}
+
+// read returns the record of key, nil if there is none.
+func (s *FileStore) read(key string) ([]byte, error) {
+	path := s.path(key, recordSuffix)
+	stored, record, err := s.readFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		// The folder itself may be gone, which is no empty store.
+		return nil, s.checkFolder()
+	case err != nil:
+		return nil, err
+	case stored != key:
+		return nil, fmt.Errorf("%s: %w: it holds the record of %q: put it back under its own name, or remove it and sign in again", path, ErrCorruptRecord, stored)
+	}
+	return record, nil
+}
+
+// readDurably reads the record of key under its lock. A process killed
+// between its rename and its fsync leaves a record that a power cut could
+// still undo; whoever acts upon the record needs it durable first.
+func (s *FileStore) readDurably(key string) ([]byte, error) {
+	// What a killed process left half written holds a token. A failure here
+	// shows again, and counts, once something is saved.
+	_ = removeFile(s.path(key, tempSuffix))
+	record, err := s.read(key)
+	if err != nil || record == nil {
+		return nil, err
+	}
+	return record, syncFolder(s.dir)
+}
+
+func (s *FileStore) readFile(path string) (key string, record []byte, err error) {
+	content, err := readWhole(path)
+	if err != nil {
+		return "", nil, err
+	}
+	key, record, err = decodeRecord(content)
+	if err != nil {
+		return "", nil, fmt.Errorf("%s: %w: %w: remove it and sign in again", path, ErrCorruptRecord, err)
+	}
+	return key, record, nil
+}
+
+func (s *FileStore) write(key string, record []byte) error {
+	content, err := encodeRecord(key, record)
+	if err != nil {
+		return err
+	}
+	temp := s.path(key, tempSuffix)
+	if err := writePrivate(temp, content); err != nil {
+		return err
+	}
+	if err := replaceFile(temp, s.path(key, recordSuffix)); err != nil {
+		_ = removeFile(temp)
+		return err
+	}
+	return syncFolder(s.dir)
+}
+
+func (s *FileStore) remove(key string) error {
+	if err := removeFile(s.path(key, recordSuffix)); err != nil {
+		return err
+	}
+	return syncFolder(s.dir)
+}
+
+// checkFolder refuses a folder that is missing or not private.
+func (s *FileStore) checkFolder() error {
+	info, err := os.Stat(s.dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", s.dir)
+	}
+	return checkPrivate(s.dir, info)
+}
+
+// sweep removes what killed processes left half written. A file whose key is
+// locked is being written right now and is left alone.
+func (s *FileStore) sweep() error {
+	names, err := s.names(tempSuffix)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		temp := filepath.Join(s.dir, name)
+		unlock, err := tryLockFile(strings.TrimSuffix(temp, tempSuffix) + lockSuffix)
+		if err != nil {
+			return err
+		}
+		if unlock == nil {
+			continue
+		}
+		err = removeFile(temp)
+		unlock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// names returns the names in the folder that are a key's hash and suffix.
+func (s *FileStore) names(suffix string) ([]string, error) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries {
+		base, ok := strings.CutSuffix(entry.Name(), suffix)
+		if sum, err := hex.DecodeString(base); ok && err == nil && len(sum) == sha256.Size {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, nil
+}

@@ -1,0 +1,82 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// How long a process waits between two looks at a lock that another one
+// holds. The wait doubles from the first to the last and is jittered.
+const (
+	firstLockPoll = 2 * time.Millisecond
+	lastLockPoll  = 50 * time.Millisecond
+)
+
+// lockFile locks the file at path, which it creates if need be, against
+// every other process, and returns the function that unlocks it. If ctx ends
+// first, its error comes back. The file is never removed: a process that
+// locks a removed file excludes nobody. Should somebody else have removed it,
+// the lock of the old file is given up for that of the new one.
+func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+	poll := firstLockPoll
+	for {
+		unlock, err := tryLockFile(path)
+		if unlock != nil || err != nil {
+			return unlock, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(poll/2 + rand.N(poll/2)):
+			poll = min(2*poll, lastLockPoll)
+		}
+	}
+}
+
+// tryLockFile locks the file at path. It returns a nil function if another
+// process holds the lock.
+func tryLockFile(path string) (unlock func(), err error) {
+	lock := flock.New(path)
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("%w%s", err, hint(err, path))
+	}
+	if !ok {
+		return nil, nil
+	}
+	unlock = func() { _ = lock.Close() }
+	if err := checkLocked(lock, path); err != nil {
+		unlock()
+		if errors.Is(err, errLockReplaced) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	return unlock, nil
+}
+
+var errLockReplaced = errors.New("the lock file was replaced")
+
+// checkLocked makes sure that the locked file is private and still the one at
+// path.
+func checkLocked(lock *flock.Flock, path string) error {
+	locked, err := lock.Stat()
+	if err != nil {
+		return err
+	}
+	if err := checkPrivate(path, locked); err != nil {
+		return err
+	}
+	there, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(locked, there) {
+		return errLockReplaced
+	}
+	return err
+}

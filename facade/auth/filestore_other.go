@@ -1,0 +1,30 @@
+//go:build !unix && !windows
+
+package auth
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// checkPrivate does nothing where files have no owner and mode that Go knows.
+func checkPrivate(string, fs.FileInfo) error { return nil }
+
+// replaceFile puts the file at from in the place of the one at to.
+func replaceFile(from, to string) error { return os.Rename(from, to) }
+
+// readWhole reads the file at path.
+func readWhole(path string) ([]byte, error) { return readPrivate(path) }
+
+// syncFolder makes the names in the folder durable where that can be asked for.
+func syncFolder(string) error { return nil }
+
+// hint says what to do about a failed write; it starts with a colon or is
+// empty.
+func hint(err error, path string) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return ": let the user of this process read and write the folder of " + path
+	}
+	return ""
+}

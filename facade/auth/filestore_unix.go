@@ -1,0 +1,63 @@
+//go:build unix
+
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// checkPrivate refuses a file or folder that somebody else owns or can reach.
+func checkPrivate(path string, info fs.FileInfo) error {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to user %d, but this process runs as user %d: give it to that user, or choose another folder",
+			path, stat.Uid, os.Geteuid())
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		want := 0o600
+		if info.IsDir() {
+			want = 0o700
+		}
+		return fmt.Errorf("%s has mode %#o, so others can reach the tokens in it: run chmod %#o on it, or choose another folder",
+			path, mode, want)
+	}
+	return nil
+}
+
+// replaceFile puts the file at from in the place of the one at to, in one
+// step: a reader sees the one or the other.
+func replaceFile(from, to string) error { return os.Rename(from, to) }
+
+// readWhole reads the file at path, checking the opened file and not its name.
+func readWhole(path string) ([]byte, error) { return readPrivate(path) }
+
+// syncFolder makes the names in the folder durable, after a rename or removal.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = folder.Close() }()
+	// A file system that cannot sync a folder says EINVAL or ENOTSUP.
+	if err := folder.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
+}
+
+// hint says what to do about a failed write; it starts with a colon or is
+// empty.
+func hint(err error, path string) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return ": free some space on the file system of " + path
+	case errors.Is(err, syscall.EROFS):
+		return ": the file system of " + path + " is mounted read-only, mount it writable or choose another folder"
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Sprintf(": let user %d read and write the folder of %s", os.Geteuid(), path)
+	}
+	return ""
+}
