@@ -1,0 +1,195 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/credkit/credkit-go/api/cosmic"
+)
+
+// consent is an authorization request that waits for the user's decision.
+type consent struct {
+	app       *App
+	redirect  string
+	state     string
+	challenge string
+	identity  []string
+	nonce     string
+	asked     time.Time
+}
+
+// code is an authorization code that waits to be redeemed.
+type code struct {
+	*consent
+	user  *User
+	given time.Time
+}
+
+// authorize is the authorization endpoint (RFC 6749 section 4.1.1, with PKCE
+// of RFC 7636): it shows the consent page, or says what is wrong.
+func (s *Sandbox) authorize(w http.ResponseWriter, r *http.Request) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		s.violated(r, "the query cannot be read")
+		s.problemPage(w, "The address of this page cannot be read.")
+		return
+	}
+	for name, values := range q {
+		if len(values) > 1 {
+			s.violated(r, "the parameter "+printable(name)+" is there twice")
+			s.problemPage(w, "A parameter of this page's address is there twice.")
+			return
+		}
+	}
+	app, ok := s.app(q.Get("client_id"))
+	if !ok {
+		s.violated(r, "the client_id is not registered")
+		s.problemPage(w, "The app that sent you here is not registered.")
+		return
+	}
+	redirect := q.Get("redirect_uri")
+	if !slices.Contains(app.RedirectURIs, redirect) {
+		s.violated(r, "the redirect_uri is not registered")
+		s.problemPage(w, "The address to return to is not registered for "+app.Name+".")
+		return
+	}
+	if code, reason := checkAuthorize(q); code != "" {
+		s.violated(r, reason)
+		back(w, r, redirect, url.Values{"error": {code}, "error_description": {reason}, "state": {q.Get("state")}})
+		return
+	}
+	c := &consent{
+		app:       app,
+		redirect:  redirect,
+		state:     q.Get("state"),
+		challenge: q.Get("code_challenge"),
+		identity:  strings.Fields(q.Get("scope")),
+		nonce:     q.Get("nonce"),
+		asked:     time.Now(),
+	}
+	s.consentPage(w, r, s.grants.ask(c), c)
+}
+
+// checkAuthorize returns an error code of RFC 6749 section 4.1.2.1 and the
+// reason, or nothing.
+func checkAuthorize(q url.Values) (code, reason string) {
+	if q.Get("response_type") != "code" {
+		return "unsupported_response_type", "response_type must be code"
+	}
+	if q.Get("code_challenge_method") != "S256" {
+		return "invalid_request", "code_challenge_method must be S256"
+	}
+	if raw, err := encoding.DecodeString(q.Get("code_challenge")); err != nil || len(raw) != sha256.Size {
+		return "invalid_request", "code_challenge must be a SHA-256 in base64url without padding"
+	}
+	for _, scope := range strings.Fields(q.Get("scope")) {
+		if slices.Contains(cosmic.Service.IdentityScopes, scope) {
+			continue
+		}
+		if slices.Contains(cosmic.Service.Scopes, cosmic.Service.Scope(scope)) {
+			return "invalid_request", "scope is for sign-in identity: API scopes are chosen for the app, not asked for here"
+		}
+		return "invalid_request", "scope has a word that is not one of " + strings.Join(cosmic.Service.IdentityScopes, ", ")
+	}
+	return "", ""
+}
+
+// back sends the browser to the redirect URI with more parameters. Empty ones
+// are left out.
+func back(w http.ResponseWriter, r *http.Request, redirect string, more url.Values) {
+	for name, v := range more {
+		if v[0] == "" {
+			delete(more, name)
+		}
+	}
+	separator := "?"
+	if strings.Contains(redirect, "?") {
+		separator = "&"
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Location", redirect+separator+more.Encode())
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// ask remembers a request for consent and returns its one-time id.
+func (g *grants) ask(c *consent) (id string) {
+	id = rand.Text()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.forget()
+	g.pending[id] = c
+	return id
+}
+
+// answered returns the request for consent of an id, once.
+func (g *grants) answered(id string) (*consent, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.forget()
+	c, ok := g.pending[id]
+	delete(g.pending, id)
+	return c, ok
+}
+
+// grant makes an authorization code.
+func (g *grants) grant(c *consent, user *User) (value string) {
+	value = rand.Text() + rand.Text()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.codes[value] = &code{consent: c, user: user, given: time.Now()}
+	return value
+}
+
+// forget drops what is older than a code may be.
+func (g *grants) forget() {
+	for id, c := range g.pending {
+		if time.Since(c.asked) >= codeLifetime {
+			delete(g.pending, id)
+		}
+	}
+	for value, c := range g.codes {
+		if time.Since(c.given) >= 2*codeLifetime {
+			delete(g.codes, value)
+		}
+	}
+}
+
+// redeem checks an authorization code against what it is bound to and uses it
+// up, whatever the outcome.
+func (s *Sandbox) redeem(form url.Values, app *App) (c *code, why string) {
+	g := &s.grants
+	g.mu.Lock()
+	c = g.codes[form.Get("code")]
+	delete(g.codes, form.Get("code"))
+	g.mu.Unlock()
+	sum := sha256.Sum256([]byte(form.Get("code_verifier")))
+	challenge := encoding.EncodeToString(sum[:])
+	switch {
+	case c == nil:
+		return nil, "Invalid authorization code"
+	case time.Since(c.given) >= codeLifetime:
+		return nil, "Authorization code has expired"
+	case c.app != app:
+		return nil, "Authorization code was issued to another client"
+	case c.redirect != form.Get("redirect_uri"):
+		return nil, "Redirect URI does not match the authorization request"
+	case len(form.Get("code_verifier")) < 43 || subtle.ConstantTimeCompare([]byte(challenge), []byte(c.challenge)) != 1:
+		return nil, "Code verifier does not match the code challenge"
+	}
+	return c, ""
+}
+
+// printable quotes a name that a client chose.
+func printable(name string) string {
+	if len(name) > 64 {
+		name = name[:64]
+	}
+	return fmt.Sprintf("%q", name)
+}

@@ -1,0 +1,211 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/credkit/credkit-go/api/spec"
+)
+
+// Addr sets where [Start] listens: COSMIC at addr and Certn at the next port,
+// or each at a free port if the port of addr is 0. The default is
+// "127.0.0.1:0".
+func Addr(addr string) Option {
+	return func(s *settings) error {
+		host, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			return fmt.Errorf("address %q: %w", addr, err)
+		}
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 65535 {
+			return fmt.Errorf("address %q: the port must be a number below 65535", addr)
+		}
+		s.cosmicAddr, s.certnAddr = addr, addr
+		if n > 0 {
+			s.certnAddr = net.JoinHostPort(host, strconv.FormatUint(n+1, 10))
+		}
+		return nil
+	}
+}
+
+// BasePath puts both services below a path such as "/prefix", so that a client
+// that forgets the path of its base URL is found.
+func BasePath(path string) Option {
+	return func(s *settings) error {
+		path = strings.TrimSuffix(path, "/")
+		if u, err := url.Parse(path); path != "" && (err != nil || !strings.HasPrefix(path, "/") || u.Path != path) {
+			return fmt.Errorf("base path %q: want a plain path like /prefix", path)
+		}
+		s.basePath = path
+		return nil
+	}
+}
+
+// Host adds another origin to the in-memory network of [Sandbox.Transport]:
+// a host name such as "elsewhere.test", reached by https and http. Tests use it
+// to prove that no token goes there.
+func Host(host string, h http.Handler) Option {
+	return func(s *settings) error {
+		if host == "" || h == nil || strings.ContainsAny(host, "/:@") {
+			return fmt.Errorf("host %q: want a host name without a port, and a handler", host)
+		}
+		if s.hosts == nil {
+			s.hosts = map[string]http.Handler{}
+		}
+		s.hosts[strings.ToLower(host)] = h
+		return nil
+	}
+}
+
+// Logger hears of each request, without secrets. The default is silence.
+func Logger(l *slog.Logger) Option {
+	return func(s *settings) error { s.logger = l; return nil }
+}
+
+// LogSize bounds how many requests [Sandbox.Requests] remembers; the default
+// is 10,000.
+func LogSize(n int) Option {
+	return func(s *settings) error {
+		if n < 1 {
+			return fmt.Errorf("a request log of %d: want at least 1", n)
+		}
+		s.logSize = n
+		return nil
+	}
+}
+
+// Apps replaces the registered apps; the first is the default one.
+func Apps(apps ...App) Option {
+	return func(s *settings) error {
+		if len(apps) == 0 {
+			return errors.New("no apps: want at least one")
+		}
+		s.apps = append([]App(nil), apps...)
+		return nil
+	}
+}
+
+// Users replaces COSMIC's users; the first is the default one.
+func Users(users ...User) Option {
+	return func(s *settings) error {
+		if len(users) == 0 {
+			return errors.New("no users: want at least one")
+		}
+		s.users = append([]User(nil), users...)
+		return nil
+	}
+}
+
+// CertnClient replaces Certn's client id and secret.
+func CertnClient(id, secret string) Option {
+	return func(s *settings) error {
+		if id == "" || secret == "" {
+			return errors.New("Certn's client id and secret must not be empty")
+		}
+		s.certnID, s.certnSecret = id, secret
+		return nil
+	}
+}
+
+// TokenLifetime sets how long COSMIC's access tokens live; the default is an
+// hour. expires_in says it in whole seconds, rounded down.
+func TokenLifetime(d time.Duration) Option {
+	return positive("token lifetime", d, func(s *settings) { s.tokenLifetime = d })
+}
+
+// CertnTokenLifetime sets how long Certn's access tokens live; the default is
+// the documented 36000 seconds.
+func CertnTokenLifetime(d time.Duration) Option {
+	return positive("Certn token lifetime", d, func(s *settings) { s.certnTokenLifetime = d })
+}
+
+// SessionLifetime ends each COSMIC session that long after its sign-in, with
+// the code session_expired. The default is never.
+func SessionLifetime(d time.Duration) Option {
+	return positive("session lifetime", d, func(s *settings) { s.sessionLifetime = d })
+}
+
+func positive(what string, d time.Duration, set func(*settings)) Option {
+	return func(s *settings) error {
+		if d <= 0 {
+			return fmt.Errorf("a %s of %s: want more than nothing", what, d)
+		}
+		set(s)
+		return nil
+	}
+}
+
+// ExpiresIn puts raw JSON in place of the number in expires_in of both token
+// endpoints, whatever the token's real life: `"3600"`, `-1`, `1e99`, `null`.
+// Empty leaves the member out.
+func ExpiresIn(raw string) Option {
+	return func(s *settings) error {
+		if raw != "" && !json.Valid([]byte(raw)) {
+			return fmt.Errorf("expires_in %q is not JSON", raw)
+		}
+		s.expiresIn = &raw
+		return nil
+	}
+}
+
+// WithoutRotation has refresh answers carry no refresh token: the old one
+// stays the current one.
+func WithoutRotation() Option {
+	return func(s *settings) error { s.rotate = false; return nil }
+}
+
+// WithoutRefreshTokens has sign-in answers carry no refresh token either, so
+// that sessions cannot be renewed.
+func WithoutRefreshTokens() Option {
+	return func(s *settings) error { s.refreshTokens = false; return nil }
+}
+
+// ForgiveParent says whether a replay of the direct parent of the current
+// refresh token is answered with the current one (true, the default) or ends
+// the session as every other replay does.
+func ForgiveParent(on bool) Option {
+	return func(s *settings) error { s.forgiveParent = on; return nil }
+}
+
+// RateLimits has Certn keep rolling limits on its operations and answer 429
+// past them. Without an argument they are those of openapi.yaml: 240 in 60
+// seconds and 14,400 in 24 hours. The default is no limit.
+func RateLimits(limits ...spec.RateLimit) Option {
+	return func(s *settings) error {
+		if len(limits) == 0 {
+			limits = rateLimits()
+		}
+		for _, l := range limits {
+			if l.Requests < 1 || l.Window <= 0 {
+				return fmt.Errorf("a rate limit of %d in %s: want more than nothing", l.Requests, l.Window)
+			}
+		}
+		s.limits = append([]spec.RateLimit(nil), limits...)
+		return nil
+	}
+}
+
+// Retired has Certn answer 410 to everything.
+func Retired() Option {
+	return func(s *settings) error { s.retired = true; return nil }
+}
+
+// RequestIDs puts an x-request-id header on each answer, which neither service
+// documents.
+func RequestIDs() Option {
+	return func(s *settings) error { s.requestIDs = true; return nil }
+}
+
+// IgnoreIdempotencyKeys has a create that is sent twice create twice, whatever
+// its Idempotency-Key.
+func IgnoreIdempotencyKeys() Option {
+	return func(s *settings) error { s.honourIdempotency = false; return nil }
+}

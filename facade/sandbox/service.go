@@ -1,0 +1,182 @@
+package sandbox
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/credkit/credkit-go/api/server"
+	"github.com/credkit/credkit-go/api/spec"
+)
+
+// service is one of the two services: its endpoints by path and method, and
+// what every request goes through before it reaches one.
+type service struct {
+	sandbox   *Sandbox
+	table     *spec.Service
+	base      string // its URL, set before it serves
+	endpoints map[string]map[string]endpoint
+	// refuse answers what reaches no endpoint, or is not allowed there.
+	refuse func(w http.ResponseWriter, r *http.Request, status int, reason string)
+}
+
+// endpoint is one method of one path.
+type endpoint struct {
+	name    spec.OperationID
+	handler http.Handler
+}
+
+func newService(s *Sandbox, table *spec.Service) *service {
+	return &service{sandbox: s, table: table, endpoints: map[string]map[string]endpoint{}}
+}
+
+// handle adds an endpoint.
+func (v *service) handle(name spec.OperationID, method, path string, h http.HandlerFunc) {
+	if v.endpoints[path] == nil {
+		v.endpoints[path] = map[string]endpoint{}
+	}
+	v.endpoints[path][method] = endpoint{name, h}
+}
+
+// operations adds the service's operations as the generated router serves them.
+func (v *service) operations(impl server.ServerInterface) {
+	router := server.HandlerWithOptions(impl, server.StdHTTPServerOptions{
+		ErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) {
+			v.violation(w, r, err.Error())
+		},
+	})
+	for i := range v.table.Operations {
+		op := &v.table.Operations[i]
+		v.handle(op.ID, op.Method, op.Path, func(w http.ResponseWriter, r *http.Request) {
+			if reason := undeclared(op, r); reason != "" {
+				v.violation(w, r, reason)
+				return
+			}
+			router.ServeHTTP(w, r)
+		})
+	}
+}
+
+// violation answers a request that openapi.yaml does not allow, and counts it.
+func (v *service) violation(w http.ResponseWriter, r *http.Request, reason string) {
+	v.sandbox.violated(r, reason)
+	v.refuse(w, r, http.StatusBadRequest, reason)
+}
+
+// knows reports whether the path of r is the service's.
+func (v *service) knows(r *http.Request) bool {
+	path, ok := strings.CutPrefix(r.URL.Path, v.sandbox.set.basePath)
+	return ok && (v.endpoints[path] != nil || v.endpoints[path+"/"] != nil)
+}
+
+// call is what is known of the request being answered.
+type call struct {
+	number int // in the log
+}
+
+type callKey struct{}
+
+func callOf(r *http.Request) call {
+	c, _ := r.Context().Value(callKey{}).(call)
+	return c
+}
+
+// ServeHTTP logs the request, applies faults, and answers.
+func (v *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := v.sandbox
+	if !s.begin() {
+		cut(w, false)
+		return
+	}
+	defer s.busy.Done()
+
+	path, under := strings.CutPrefix(r.URL.Path, s.set.basePath)
+	at := v.endpoints[path][r.Method]
+	number := s.log.start(v.table.Name, at.name, r)
+	rec := &recorder{ResponseWriter: w, log: s.log, number: number}
+	defer rec.finish(s.set.logger)
+	if s.set.requestIDs {
+		w.Header().Set("X-Request-Id", requestID(number))
+	}
+
+	body, err := io.ReadAll(http.MaxBytesReader(rec, r.Body, mostBody))
+	r = r.WithContext(context.WithValue(r.Context(), callKey{}, call{number: number}))
+	r.URL = &url.URL{Path: path, RawQuery: r.URL.RawQuery}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if err != nil {
+		v.violation(rec, r, "the request's body could not be read, or is too long")
+		return
+	}
+	answer := func(w http.ResponseWriter) { v.answer(w, r, at, under, len(body)) }
+	if f := s.faults.take(at.name, r); f != nil {
+		s.log.fault(number, f.String())
+		f.apply(rec, r, s.done, answer)
+		return
+	}
+	answer(rec)
+}
+
+// answer runs the endpoint, or says why there is none.
+func (v *service) answer(w http.ResponseWriter, r *http.Request, at endpoint, under bool, body int) {
+	s := v.sandbox
+	methods := v.endpoints[r.URL.Path]
+	switch {
+	case arrival(r) == plainInMemory:
+		v.violation(w, r, "the request came over http to a service that is https")
+	case !under:
+		v.missing(w, r, "the path is not below the base path "+s.set.basePath)
+	case v == s.certn && s.set.retired:
+		detail(w, http.StatusGone, "This API has been retired.")
+	case methods == nil && v.endpoints[r.URL.Path+"/"] != nil:
+		s.violated(r, "the path ends with a slash")
+		redirectToSlash(w, r, s.set.basePath)
+	case methods == nil:
+		v.missing(w, r, "there is no such path")
+	case at.handler == nil:
+		s.violated(r, r.Method+" is not allowed here")
+		w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(methods)), ", "))
+		v.refuse(w, r, http.StatusMethodNotAllowed, `Method "`+r.Method+`" not allowed.`)
+	case body > 0 && r.Method == http.MethodGet:
+		v.violation(w, r, "a GET has no body")
+	default:
+		at.handler.ServeHTTP(w, r)
+	}
+}
+
+// missing answers 404. Browsers ask for an icon by themselves: that is no
+// violation.
+func (v *service) missing(w http.ResponseWriter, r *http.Request, reason string) {
+	if !strings.HasSuffix(r.URL.Path, "/favicon.ico") {
+		v.sandbox.violated(r, reason)
+	}
+	v.refuse(w, r, http.StatusNotFound, "Not found.")
+}
+
+// redirectToSlash answers as Django does when the slash at the end is missing;
+// a client that follows it re-issues a POST as a GET.
+func redirectToSlash(w http.ResponseWriter, r *http.Request, basePath string) {
+	to := url.URL{Path: basePath + r.URL.Path + "/", RawQuery: r.URL.RawQuery}
+	w.Header().Set("Location", to.String())
+	w.WriteHeader(http.StatusMovedPermanently)
+}
+
+// origin is the scheme and host by which the client reached the service.
+func origin(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil || arrival(r) == secureInMemory {
+		scheme = "https"
+	}
+	return scheme + "://" + cmp.Or(r.Host, "localhost")
+}
+
+// violated notes why r is against the description.
+func (s *Sandbox) violated(r *http.Request, reason string) {
+	s.log.update(callOf(r).number, func(e *Request) { e.Violation = reason })
+	s.log.count(func(c *Counters) { c.Violations++ })
+}
