@@ -3,6 +3,7 @@ package auth
 import (
 	"log/slog"
 	"time"
+	"unique"
 )
 
 // redacted stands wherever a secret would have been printed.
@@ -12,24 +13,34 @@ const redacted = "[redacted]"
 // named to [Renewer.Renew]. The zero Token is no token. Its value is reached
 // by [Token.Value] alone: every way of printing it is redacted.
 type Token struct {
-	value   string
+	// A handle compares by what it stands for and prints as an address, also
+	// where fmt cannot call our methods: in somebody's unexported field.
+	value   unique.Handle[string]
 	expires time.Time
 }
 
 // NewToken makes a Token of the value a server issued. A zero expires means
-// that its end is not known.
+// that its end is not known. An empty value makes the zero Token.
 func NewToken(value string, expires time.Time) Token {
-	return Token{value: value, expires: expires}
+	if value == "" {
+		return Token{}
+	}
+	return Token{value: unique.Make(value), expires: expires}
 }
 
 // Value returns the secret itself, as it goes into the Authorization header.
-func (t Token) Value() string { return t.value }
+func (t Token) Value() string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.value.Value()
+}
 
 // Expires returns when the token ends; zero if that is not known.
 func (t Token) Expires() time.Time { return t.expires }
 
 // IsZero reports whether there is no token.
-func (t Token) IsZero() bool { return t.value == "" }
+func (t Token) IsZero() bool { return t.value == unique.Handle[string]{} }
 
 // String returns a placeholder, never the token.
 func (t Token) String() string { return redacted }

@@ -1,0 +1,223 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
+)
+
+// ErrClosed is what sources answer that would have to ask for a token after
+// [Sessions.Close].
+var ErrClosed = errors.New("auth: sessions are closed")
+
+// ErrRefused is what Renew answers when the service refuses a token that was
+// itself fetched a moment ago because its predecessor had been refused: the
+// token is not what is wrong, and asking for yet another would be a storm. It
+// stands for min(half the token's lifetime, 60 s) from the token's issue.
+var ErrRefused = errors.New("auth: the service refuses access tokens fresh from the token endpoint: check that the API and the sign-in belong together, and the account's state")
+
+// A ReauthError says that a session cannot go on and a person has to sign in
+// again. Signing in under the same key heals every process that shares the
+// store, within about a second and without a restart.
+type ReauthError struct {
+	// Key is the session's key in the store.
+	Key string
+	// Reason is why: one of the Reason constants, or the code the server gave.
+	Reason string
+	// At is when the session ended; zero if nobody has signed in.
+	At time.Time
+}
+
+// Reasons of a [ReauthError] that do not come from a server.
+const (
+	// ReasonNotSignedIn: the store has no record under the key.
+	ReasonNotSignedIn = "not_signed_in"
+	// ReasonNoRefreshToken: the access token is over or refused, and the
+	// sign-in came without a refresh token.
+	ReasonNoRefreshToken = "no_refresh_token"
+)
+
+// Error implements error.
+func (e *ReauthError) Error() string {
+	switch {
+	case e.Reason == ReasonNotSignedIn:
+		return fmt.Sprintf("auth: session %q: nobody has signed in: sign in first", e.Key)
+	case e.Reason == ReasonNoRefreshToken:
+		return fmt.Sprintf("auth: session %q: the access token is over and the sign-in gave no refresh token: sign in again", e.Key)
+	case e.At.IsZero():
+		return fmt.Sprintf("auth: session %q has ended (%s): sign in again", e.Key, e.Reason)
+	}
+	return fmt.Sprintf("auth: session %q ended at %s (%s): sign in again", e.Key, e.At.UTC().Format(time.RFC3339), e.Reason)
+}
+
+// LogValue logs the fields.
+func (e *ReauthError) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("error", "reauth"), slog.String("key", e.Key), slog.String("reason", e.Reason), slog.Time("at", e.At))
+}
+
+// A StoreError says that the store could not read, lock or save a session.
+// The session itself is intact.
+type StoreError struct {
+	// Op is what failed: "load", "lock", "save", "delete" or "list".
+	Op string
+	// Key is the session's key in the store.
+	Key string
+	err error
+}
+
+func storeError(op, key string, err error) *StoreError {
+	return &StoreError{Op: op, Key: key, err: guard(err)}
+}
+
+// Error implements error. The store's own text is redacted.
+func (e *StoreError) Error() string {
+	s := fmt.Sprintf("auth: session %q: the store failed to %s it", e.Key, e.Op)
+	if e.Key == "" {
+		s = fmt.Sprintf("auth: the store failed to %s sessions", e.Op)
+	}
+	if e.Op == "save" {
+		s += "; what the server issued last is kept in memory and the save is tried again"
+	}
+	return s + ": " + e.err.Error()
+}
+
+// Unwrap gives errors.Is and errors.As the store's error; its text is redacted.
+func (e *StoreError) Unwrap() error { return e.err }
+
+// GoString is Error.
+func (e *StoreError) GoString() string { return e.Error() }
+
+// LogValue logs the fields.
+func (e *StoreError) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("error", "store"), slog.String("op", e.Op), slog.String("key", e.Key), slog.String("cause", e.err.Error()))
+}
+
+// A ConfigError says that credentials cannot work as they are configured.
+// Trying again does not help; a session that has one is kept.
+type ConfigError struct {
+	// Problem is what is wrong, Remedy what to do about it.
+	Problem, Remedy string
+	err             error
+}
+
+// Error implements error.
+func (e *ConfigError) Error() string {
+	s := "auth: " + e.Problem
+	if e.err != nil {
+		s += ": " + e.err.Error()
+	}
+	if e.Remedy != "" {
+		s += ": " + e.Remedy
+	}
+	return s
+}
+
+// Unwrap gives the failed request, a *TokenError, if there was one.
+func (e *ConfigError) Unwrap() error { return e.err }
+
+// GoString is Error.
+func (e *ConfigError) GoString() string { return e.Error() }
+
+// LogValue logs the text.
+func (e *ConfigError) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("error", "config"), slog.String("text", e.Error()))
+}
+
+// A TokenError says that a request to the token endpoint got no token. It
+// never holds the answer's body, its description or anything that was sent.
+type TokenError struct {
+	// URL is the token endpoint.
+	URL string
+	// Grant is the grant_type that was asked for.
+	Grant string
+	// Status is the HTTP status of the answer, 0 if there was none.
+	Status int
+	// Code is the error code of the answer (RFC 6749 section 5.2, or the
+	// server's own), empty if it gave none.
+	Code string
+	// Problem says in words what happened.
+	Problem string
+	// RetryAfter is how long the server asked to be left alone, 0 if it did
+	// not.
+	RetryAfter time.Duration
+
+	outcome outcome
+	err     error
+}
+
+// Error implements error.
+func (e *TokenError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "auth: token request (%s) to %s: %s", e.Grant, e.URL, e.Problem)
+	if e.Status != 0 {
+		fmt.Fprintf(&b, " (HTTP %d %s)", e.Status, http.StatusText(e.Status))
+	}
+	if e.Code != "" {
+		fmt.Fprintf(&b, " (code %s)", e.Code)
+	}
+	if e.err != nil {
+		b.WriteString(": " + e.err.Error())
+	}
+	if e.RetryAfter > 0 {
+		fmt.Fprintf(&b, "; the server asks to wait %s", e.RetryAfter.Round(time.Second))
+	}
+	return b.String()
+}
+
+// Unwrap gives errors.Is and errors.As what the HTTP client said, with its
+// text redacted.
+func (e *TokenError) Unwrap() error { return e.err }
+
+// GoString is Error.
+func (e *TokenError) GoString() string { return e.Error() }
+
+// LogValue logs the fields.
+func (e *TokenError) LogValue() slog.Value {
+	a := []slog.Attr{slog.String("error", "token"), slog.String("url", e.URL), slog.String("grant", e.Grant),
+		slog.Int("status", e.Status), slog.String("code", e.Code), slog.String("problem", e.Problem), slog.Duration("retry_after", e.RetryAfter)}
+	if e.err != nil {
+		a = append(a, slog.String("cause", e.err.Error()))
+	}
+	return slog.GroupValue(a...)
+}
+
+// guarded is an error of somebody else's code: it can be asked what it is, but
+// prints redacted.
+type guarded struct {
+	text string
+	err  secretError
+}
+
+// secretError hides an error from fmt's verbs, as a pointer does.
+type secretError struct{ err *error }
+
+func guard(err error) error {
+	if err == nil {
+		return nil
+	}
+	var g *guarded
+	if errors.As(err, &g) {
+		return err
+	}
+	return &guarded{text: safehttp.Redact(err.Error()), err: secretError{&err}}
+}
+
+func (g *guarded) Error() string        { return g.text }
+func (g *guarded) GoString() string     { return g.text }
+func (g *guarded) Is(target error) bool { return errors.Is(*g.err.err, target) }
+func (g *guarded) As(target any) bool   { return errors.As(*g.err.err, target) }
+
+// waitError is what a caller gets whose context ended before a token came.
+func waitError(ctx context.Context, what string) error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, err) {
+		return fmt.Errorf("auth: waiting for an access token of %s: %w (%w)", what, err, cause)
+	}
+	return fmt.Errorf("auth: waiting for an access token of %s: %w", what, err)
+}

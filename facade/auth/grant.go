@@ -1,0 +1,96 @@
+package auth
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// A Grant is what a sign-in brought: tokens, bound to the endpoint and the app
+// that they were issued for. [Sessions.SignIn] saves it. It prints without its
+// tokens. The zero Grant is none.
+type Grant struct {
+	r       *record // behind a pointer, which nothing prints
+	idToken secret
+}
+
+// NewGrant makes a Grant of a token that another program got from e for app,
+// so that an existing session can be brought into a store. Let that program
+// forget it: of two programs that refresh one session, the second ends it.
+// The lifetime is t.ExpiresIn or else what is left until t.Expiry.
+func NewGrant(e Endpoint, app App, t *oauth2.Token) (Grant, error) {
+	c, err := app.client()
+	if err != nil {
+		return Grant{}, err
+	}
+	issuer, err := checkTokenURL(e)
+	if err != nil {
+		return Grant{}, err
+	}
+	if t == nil || (t.AccessToken == "" && t.RefreshToken == "") {
+		return Grant{}, &ConfigError{Problem: "NewGrant was given no token", Remedy: "pass an access token, a refresh token or both"}
+	}
+	now := time.Now()
+	a := answer{access: t.AccessToken, refresh: t.RefreshToken, tokenType: t.TokenType, life: lifetime(float64(t.ExpiresIn))}
+	if !t.Expiry.IsZero() {
+		if left := t.Expiry.Sub(now); left <= 0 {
+			a.access, a.life = "", 0
+		} else if a.life == 0 || left < a.life {
+			a.life = left
+		}
+	}
+	return newGrant(issuer, c, a, now), nil
+}
+
+func newGrant(issuer string, c client, a answer, asked time.Time) Grant {
+	return Grant{r: issue(kindSession, issuer, c.id, causeSignIn, a, asked), idToken: newSecret(a.id)}
+}
+
+func (g Grant) record() *record {
+	if g.r == nil {
+		return nil
+	}
+	r := *g.r
+	r.Version = newVersion() // saving it twice is two sign-ins
+	return &r
+}
+
+// IsZero reports whether there is no grant.
+func (g Grant) IsZero() bool { return g.r == nil }
+
+// Token returns the access token, for a program that keeps no session.
+func (g Grant) Token() Token {
+	if g.r == nil {
+		return Token{}
+	}
+	return NewToken(g.r.AccessToken, g.r.ExpiresAt)
+}
+
+// CanRenew reports whether a refresh token came with it. Without one a person
+// has to sign in again when the access token ends.
+func (g Grant) CanRenew() bool { return g.r != nil && g.r.RefreshToken != "" }
+
+// IDToken returns the id_token as the server gave it, empty if it gave none.
+// Nothing in it has been verified.
+func (g Grant) IDToken() string { return g.idToken.reveal() }
+
+// String tells what the grant can do, never its tokens.
+func (g Grant) String() string {
+	if g.r == nil {
+		return "auth.Grant(none)"
+	}
+	return fmt.Sprintf("auth.Grant(tokens: %s, can renew: %t)", redacted, g.CanRenew())
+}
+
+// GoString is String.
+func (g Grant) GoString() string { return g.String() }
+
+// MarshalText writes a placeholder, never the tokens.
+func (g Grant) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue logs what the grant can do, never its tokens.
+func (g Grant) LogValue() slog.Value {
+	return slog.GroupValue(slog.Bool("can_renew", g.CanRenew()), slog.Time("expires", g.Token().Expires()))
+}

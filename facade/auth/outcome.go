@@ -1,0 +1,119 @@
+package auth
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
+)
+
+// An outcome is what a token request came to, and decides what happens to the
+// session that it was made for.
+//
+//	outcome        what happened                           session    again
+//	granted        2xx with a token                        saved      -
+//	unsent         it never left this process              kept       after a pause
+//	throttled      429                                     kept       after Retry-After
+//	ambiguous      timeout, cut, 408, 5xx, unreadable 2xx  kept       after a pause, if the record is unchanged
+//	dead           a code that says the session is over    ended      never
+//	misconfigured  invalid_client and the like             kept       not by itself
+//	rejected       any other answer, redirects among them  kept       not by itself
+type outcome int
+
+const (
+	granted outcome = iota
+	unsent
+	throttled
+	ambiguous
+	dead
+	misconfigured
+	rejected
+)
+
+// again reports whether the same request may help a moment later.
+func (o outcome) again() bool { return o == unsent || o == throttled || o == ambiguous }
+
+// The codes that decide. COSMIC's sign-in service has two error shapes, both
+// with status 400; the second (error_code) never says invalid_grant.
+var codes = map[string]outcome{
+	"invalid_grant":              dead, // RFC 6749 section 5.2
+	"refresh_token_not_found":    dead,
+	"refresh_token_already_used": dead,
+	"session_not_found":          dead,
+	"session_expired":            dead,
+	"invalid_credentials":        dead,
+
+	"invalid_client":         misconfigured,
+	"unauthorized_client":    misconfigured,
+	"unsupported_grant_type": misconfigured,
+	"invalid_request":        misconfigured,
+	"invalid_scope":          misconfigured,
+}
+
+// A reply is what came back of one token request.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+	err    error // of the request, or of reading the body
+	sent   bool  // false only if it is certain that nothing was
+}
+
+// judge classifies a reply. The error is nil for granted alone.
+func judge(r reply, url, grant string, now time.Time) (outcome, answer, *TokenError) {
+	e := &TokenError{URL: url, Grant: grant, Status: r.status, err: guard(r.err)}
+	fail := func(o outcome, problem string) (outcome, answer, *TokenError) {
+		e.outcome, e.Problem = o, problem
+		return o, answer{}, e
+	}
+	if r.status == 0 {
+		if !r.sent {
+			return fail(unsent, "the endpoint could not be reached")
+		}
+		return fail(ambiguous, "no answer came back")
+	}
+	a := readAnswer(r.body, r.err == nil)
+	e.Code = a.code
+	if after, ok := safehttp.RetryAfter(r.header, now); ok {
+		e.RetryAfter = after
+	}
+	switch {
+	case r.status >= 200 && r.status < 300:
+		if a.refresh != "" || (a.access != "" && a.whole) {
+			return granted, a, nil
+		}
+		if o, known := codes[a.code]; known {
+			return fail(o, "the endpoint refused") // some servers say 200 to everything
+		}
+		var tooLarge *safehttp.TooLargeError
+		switch {
+		case errors.As(r.err, &tooLarge):
+			return fail(ambiguous, "the answer is too long to be a token")
+		case r.err != nil:
+			return fail(ambiguous, "the answer was cut")
+		}
+		return fail(ambiguous, "the answer holds no token")
+	case r.status == http.StatusTooManyRequests:
+		return fail(throttled, "the endpoint asks for patience")
+	case r.status >= 500 || r.status == http.StatusRequestTimeout:
+		return fail(ambiguous, "the endpoint failed")
+	case r.status >= 300 && r.status < 400:
+		return fail(rejected, "the endpoint answered with a redirect, which is never followed: check the base URL")
+	}
+	if o, known := codes[a.code]; known {
+		return fail(o, "the endpoint refused")
+	}
+	if r.status == http.StatusUnauthorized {
+		return fail(misconfigured, "the endpoint does not accept the client")
+	}
+	return fail(rejected, "the endpoint refused")
+}
+
+// neverLeft reports whether err proves that no byte of a request was written.
+func neverLeft(err error) bool {
+	var dns *net.DNSError
+	var op *net.OpError
+	return errors.As(err, &dns) || (errors.As(err, &op) && op.Op == "dial")
+}

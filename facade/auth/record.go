@@ -1,0 +1,167 @@
+package auth
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// recordFormat is the format that this version writes. A reader refuses what
+// is newer and must go on reading what is older.
+const recordFormat = 1
+
+// The kinds of records: a store may hold both.
+const (
+	kindSession = "session"
+	kindClient  = "client_credentials"
+)
+
+// Causes of a record: why its tokens were issued.
+const (
+	causeSignIn  = "sign_in"
+	causeExpiry  = "expiry"
+	causeRefused = "refused" // a service answered 401 to the access token before
+)
+
+// maxLifetime caps expires_in, so that no sum of times overflows.
+const maxLifetime = 10 * 365 * 24 * time.Hour
+
+// A record is what the store holds of a session, as JSON. Every change gives
+// it a new random version: versions are compared, not clocks alone.
+type record struct {
+	Format  int    `json:"format"`
+	Kind    string `json:"kind"`
+	Version string `json:"version"`
+	// Issuer is the token endpoint that issued the tokens. They are never sent
+	// to another.
+	Issuer       string `json:"issuer"`
+	ClientID     string `json:"client_id"`
+	AccessToken  string `json:"access_token,omitempty"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	// ExpiresIn is the access token's lifetime in seconds, 0 if unknown;
+	// ExpiresAt its end by the clock of the machine that wrote the record.
+	ExpiresIn float64   `json:"expires_in,omitempty"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	IssuedAt  time.Time `json:"issued_at"`
+	// SignedInAt is when a person last signed in.
+	SignedInAt time.Time `json:"signed_in_at,omitzero"`
+	Cause      string    `json:"cause"`
+	Ended      *ended    `json:"ended,omitempty"`
+}
+
+// ended marks a dead session.
+type ended struct {
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+var errRecord = errors.New("the stored record cannot be read")
+
+// parseRecord reads a stored record; nil stands for none. Its errors repeat
+// nothing of the data.
+func parseRecord(data []byte) (*record, error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
+	var r record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("%w: it is not a session record (signing in again replaces it)", errRecord)
+	}
+	switch {
+	case r.Format > recordFormat:
+		return nil, fmt.Errorf("%w: it has format %d, this version of credkit knows up to %d: update this program", errRecord, r.Format, recordFormat)
+	case r.Format < 1 || r.Version == "" || r.Kind == "":
+		return nil, fmt.Errorf("%w: it is not a session record (signing in again replaces it)", errRecord)
+	}
+	return &r, nil
+}
+
+func (r *record) encode() ([]byte, error) { return json.Marshal(r) }
+
+func newVersion() string { return rand.Text() }
+
+// issue makes the record of tokens that were asked for at asked.
+func issue(kind, issuer, clientID, cause string, a answer, asked time.Time) *record {
+	r := &record{
+		Format: recordFormat, Kind: kind, Version: newVersion(), Issuer: issuer, ClientID: clientID,
+		AccessToken: a.access, RefreshToken: a.refresh, IssuedAt: asked.UTC().Round(0), Cause: cause,
+	}
+	if !a.bearer() {
+		r.AccessToken = "" // RFC 6749 section 7.1: what is not understood is not used
+	}
+	if a.life > 0 {
+		r.ExpiresIn = a.life.Seconds()
+		r.ExpiresAt = r.IssuedAt.Add(a.life)
+	}
+	if cause == causeSignIn {
+		r.SignedInAt = r.IssuedAt
+	}
+	return r
+}
+
+// rotate makes the record that follows r. An answer without a refresh token
+// keeps the old one (RFC 6749 section 6).
+func (r *record) rotate(a answer, asked time.Time, cause string) *record {
+	next := issue(r.Kind, r.Issuer, r.ClientID, cause, a, asked)
+	next.SignedInAt = r.SignedInAt
+	if next.RefreshToken == "" {
+		next.RefreshToken = r.RefreshToken
+	}
+	return next
+}
+
+// end makes the record of a session that the server no longer knows. The
+// refresh token is dropped, so that nobody can send it; the access token stays
+// to its end.
+func (r *record) end(reason string, at time.Time) *record {
+	next := *r
+	next.Version = newVersion()
+	next.RefreshToken = ""
+	next.Ended = &ended{Reason: reason, At: at.UTC().Round(0)}
+	return &next
+}
+
+// life is the access token's whole lifetime, 0 if unknown.
+func (r *record) life() time.Duration { return lifetime(r.ExpiresIn) }
+
+// left is what of the access token's life is left at now: clamped to
+// 0…expires_in, because another machine's clock wrote expires_at. It is
+// forever for an unknown lifetime.
+func (r *record) left(now time.Time) time.Duration {
+	life := r.life()
+	if life == 0 {
+		return forever
+	}
+	return min(max(r.ExpiresAt.Sub(now), 0), life)
+}
+
+// renewable reports whether the record leads to further tokens.
+func (r *record) renewable() bool {
+	return r.Ended == nil && (r.RefreshToken != "" || r.Kind == kindClient)
+}
+
+// usable reports whether the access token is worth adopting at now.
+func (r *record) usable(now time.Time) bool {
+	if r.AccessToken == "" {
+		return false
+	}
+	left := r.left(now)
+	if r.renewable() {
+		return left > mandatory(r.life())
+	}
+	return left > 0
+}
+
+// lifetime turns seconds into a duration between 0 and maxLifetime; what is
+// not a positive number is 0, unknown.
+func lifetime(seconds float64) time.Duration {
+	switch {
+	case !(seconds > 0): // NaN too
+		return 0
+	case seconds >= maxLifetime.Seconds():
+		return maxLifetime
+	}
+	return time.Duration(seconds * float64(time.Second))
+}

@@ -1,0 +1,91 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
+)
+
+const (
+	// TokenTimeout is how long one token request may take, from connecting to
+	// the last byte of the answer. A store that breaks off what takes too long
+	// must allow for more.
+	TokenTimeout = 15 * time.Second
+	// maxAnswer is how much of an answer is read.
+	maxAnswer = 1 << 20
+)
+
+// A poster sends token requests to one endpoint.
+type poster struct {
+	http   *http.Client
+	url    string
+	client client
+}
+
+func newPoster(e Endpoint, c client) (*poster, error) {
+	u, err := checkTokenURL(e)
+	if err != nil {
+		return nil, err
+	}
+	return &poster{http: safehttp.Client(e.HTTPClient), url: u, client: c}, nil
+}
+
+// checkTokenURL returns the endpoint's token URL as records name it.
+func checkTokenURL(e Endpoint) (string, error) {
+	u, err := safehttp.ParseBase(e.TokenURL)
+	if err != nil {
+		return "", &ConfigError{Problem: "the token URL of " + serviceName(e) + " cannot be used", err: guard(err), Remedy: "correct the base URL"}
+	}
+	// ParseBase trims the slash at the end; Certn's /token/ needs it.
+	if strings.HasSuffix(e.TokenURL, "/") {
+		return u.String() + "/", nil
+	}
+	return u.String(), nil
+}
+
+func serviceName(e Endpoint) string {
+	if e.Service == "" {
+		return "the service"
+	}
+	return e.Service
+}
+
+// post sends one request of grant with form (which it may change) and judges
+// the answer. It follows no redirect and reads at most maxAnswer bytes.
+func (p *poster) post(ctx context.Context, grant string, form url.Values) (answer, *TokenError) {
+	ctx, cancel := context.WithTimeout(ctx, TokenTimeout)
+	defer cancel()
+	r := p.send(ctx, grant, form)
+	_, a, err := judge(r, p.url, grant, time.Now())
+	return a, err
+}
+
+func (p *poster) send(ctx context.Context, grant string, form url.Values) reply {
+	form.Set("grant_type", grant)
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
+	p.client.identify(header, form)
+	var asked, connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, strings.NewReader(form.Encode()))
+	if err != nil {
+		return reply{err: err}
+	}
+	req.Header = header
+	res, err := p.http.Do(req)
+	if err != nil {
+		// A transport that tells nothing of connections proves nothing.
+		return reply{err: err, sent: !neverLeft(err) && !(asked.Load() && !connected.Load())}
+	}
+	defer res.Body.Close()
+	body, err := safehttp.ReadAll(res.Body, maxAnswer)
+	return reply{status: res.StatusCode, header: res.Header, body: body, err: err, sent: true}
+}

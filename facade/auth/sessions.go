@@ -1,0 +1,259 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Sessions keeps any number of people signed in to one app. What it knows of
+// them is in a [Store], which any number of processes may share: they refresh
+// one at a time and adopt what another has saved.
+//
+// Close it before the program ends.
+type Sessions struct {
+	store  Store
+	client client
+	logger *slog.Logger // nil: each endpoint's own
+	onEach []func(Change)
+	base   time.Time
+
+	tasks *tasks
+	stop  context.CancelFunc // ends tasks.quit
+	abort context.Context    // ends when requests in flight are to be cut
+	kill  context.CancelFunc
+
+	mu   sync.Mutex
+	open map[sessionID]*session
+}
+
+// sessionID: programs that bind a key to the same endpoint share one session.
+type sessionID struct {
+	key      string
+	endpoint Endpoint
+}
+
+// A SessionsOption changes what [NewSessions] makes.
+type SessionsOption func(*Sessions) error
+
+// OnChange calls f after every change of any session. f runs outside of all
+// locks, possibly on several goroutines at once, and [Sessions.Close] waits for
+// it: it must return, and must not call Close.
+func OnChange(f func(Change)) SessionsOption {
+	return func(s *Sessions) error {
+		if f == nil {
+			return &ConfigError{Problem: "OnChange was given no function", Remedy: "leave the option out"}
+		}
+		s.onEach = append(s.onEach, f)
+		return nil
+	}
+}
+
+// WithLogger logs every change to l instead of the endpoints' own loggers.
+// Rotations are Info, adoptions Debug, failures, pending saves and ends Warn.
+func WithLogger(l *slog.Logger) SessionsOption {
+	return func(s *Sessions) error {
+		if l == nil {
+			return &ConfigError{Problem: "WithLogger was given no logger", Remedy: "leave the option out"}
+		}
+		s.logger = l
+		return nil
+	}
+}
+
+// NewSessions keeps sessions of app in store. The error, a *ConfigError, is
+// about the app or an option.
+func NewSessions(store Store, app App, opts ...SessionsOption) (*Sessions, error) {
+	if store == nil {
+		return nil, &ConfigError{Problem: "NewSessions was given no store", Remedy: "pass NewFileStore, pgstore.New or NewMemoryStore"}
+	}
+	c, err := app.client()
+	if err != nil {
+		return nil, err
+	}
+	s := &Sessions{store: store, client: c, base: time.Now(), open: map[sessionID]*session{}}
+	for _, o := range opts {
+		if err := o(s); err != nil {
+			return nil, err
+		}
+	}
+	quit, stop := context.WithCancel(context.Background())
+	s.tasks, s.stop = &tasks{quit: quit}, stop
+	s.abort, s.kill = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// String names the sessions' app, without secrets.
+func (s *Sessions) String() string { return fmt.Sprintf("auth.Sessions(%q)", s.client.id) }
+
+// GoString is String.
+func (s *Sessions) GoString() string { return s.String() }
+
+// Key returns the credentials of the session under key, which need not exist
+// yet: until somebody signs in under it, its source answers *ReauthError. Any
+// non-empty key will do; a worker's id, say. The sources implement [Renewer].
+func (s *Sessions) Key(key string) Credentials { return sessionCredentials{s, key} }
+
+type sessionCredentials struct {
+	sessions *Sessions
+	key      string
+}
+
+// String names the session.
+func (c sessionCredentials) String() string { return fmt.Sprintf("auth.Session(%q)", c.key) }
+
+// GoString is String.
+func (c sessionCredentials) GoString() string { return c.String() }
+
+// Source implements Credentials.
+func (c sessionCredentials) Source(e Endpoint) (Source, error) {
+	if c.key == "" {
+		return nil, &ConfigError{Problem: "a session needs a key", Remedy: "name it in Sessions.Key"}
+	}
+	return c.sessions.session(c.key, e)
+}
+
+func (s *Sessions) session(key string, e Endpoint) (*session, error) {
+	id := sessionID{key, e}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.open[id]; o != nil {
+		return o, nil
+	}
+	o, err := newSession(s, key, e)
+	if err != nil {
+		return nil, err
+	}
+	s.open[id] = o
+	return o, nil
+}
+
+// of returns the sessions under key that this process has in use.
+func (s *Sessions) of(key string) []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []*session
+	for id, o := range s.open {
+		if id.key == key {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// SignIn saves what a sign-in brought under key, in place of whatever was
+// there. Sessions under key go on with it: here at once, in other processes
+// within about a second of their next need. ctx bounds waiting for the key's
+// lock. After a *StoreError the grant is still good: call SignIn again.
+func (s *Sessions) SignIn(ctx context.Context, key string, g Grant) error {
+	if key == "" {
+		return &ConfigError{Problem: "a session needs a key", Remedy: "give SignIn a key that is not empty"}
+	}
+	r := g.record()
+	if r == nil {
+		return &ConfigError{Problem: "the grant is empty", Remedy: "pass what Complete or Login returned"}
+	}
+	if r.ClientID != s.client.id {
+		return &ConfigError{Problem: fmt.Sprintf("the grant was issued to the app %q, these sessions are of %q", r.ClientID, s.client.id), Remedy: "sign in with the sessions' app"}
+	}
+	data, err := r.encode()
+	if err != nil {
+		return storeError("save", key, err)
+	}
+	if err := s.replace(ctx, key, data); err != nil {
+		return storeError("save", key, err)
+	}
+	for _, o := range s.of(key) {
+		o.restart(r)
+	}
+	s.tell(s.logger, Change{Key: key, Kind: ChangeSignedIn, At: time.Now(), ExpiresAt: r.ExpiresAt})
+	return nil
+}
+
+// Forget deletes what the store has under key. It is a local sign-out: COSMIC
+// documents no way to revoke a session, so tokens that somebody copied live
+// on to their end. Other processes may use an access token they hold to its
+// end. Forgetting what does not exist is no error.
+func (s *Sessions) Forget(ctx context.Context, key string) error {
+	if err := s.replace(ctx, key, []byte{}); err != nil {
+		return storeError("delete", key, err)
+	}
+	for _, o := range s.of(key) {
+		o.restart(nil)
+	}
+	s.tell(s.logger, Change{Key: key, Kind: ChangeForgotten, At: time.Now()})
+	return nil
+}
+
+func (s *Sessions) replace(ctx context.Context, key string, data []byte) error {
+	return s.store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return data, nil })
+}
+
+// Keys walks the keys of all sessions in the store, in no promised order. An
+// error, a *StoreError, is yielded with an empty key and ends the walk.
+func (s *Sessions) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for key, err := range s.store.Keys(ctx) {
+			if err != nil {
+				yield("", storeError("list", "", err))
+				return
+			}
+			if !yield(key, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Close starts nothing new, waits for token requests in flight, and for
+// pending saves, and leaves no goroutine. Access tokens at hand are still
+// handed out to their end; what would need a request answers [ErrClosed]. If
+// ctx ends first, requests are cut and its error comes back at once, together
+// with a *StoreError for every session whose last tokens could not be saved.
+// A second call waits as well.
+func (s *Sessions) Close(ctx context.Context) error {
+	s.tasks.close()
+	s.stop()
+	defer s.kill()
+	if err := s.tasks.wait(ctx); err != nil {
+		return errors.Join(append([]error{fmt.Errorf("auth: closing sessions: token requests were still in flight: %w", err)}, s.unsaved()...)...)
+	}
+	for _, o := range s.all() {
+		o.saveAtLast(ctx)
+	}
+	return errors.Join(s.unsaved()...)
+}
+
+func (s *Sessions) all() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []*session
+	for _, o := range s.open {
+		all = append(all, o)
+	}
+	return all
+}
+
+func (s *Sessions) unsaved() []error {
+	var errs []error
+	for _, o := range s.all() {
+		if p := o.pending.Load(); p != nil {
+			errs = append(errs, storeError("save", o.key, p.err))
+		}
+	}
+	return errs
+}
+
+// tell logs a change and passes it on.
+func (s *Sessions) tell(l *slog.Logger, c Change) {
+	if l != nil {
+		c.log(l)
+	}
+	for _, f := range s.onEach {
+		f(c)
+	}
+}

@@ -1,0 +1,29 @@
+package auth
+
+import (
+	"context"
+	"time"
+)
+
+// StaticToken returns credentials that always give the same access token and
+// never renew it. An empty value is an error when the credentials are bound.
+func StaticToken(value string) Credentials { return static{NewToken(value, time.Time{})} }
+
+type static struct{ token Token }
+
+// String is a placeholder, never the token.
+func (s static) String() string { return "auth.StaticToken(" + redacted + ")" }
+
+// GoString is String.
+func (s static) GoString() string { return s.String() }
+
+// Source implements Credentials.
+func (s static) Source(Endpoint) (Source, error) {
+	if s.token.IsZero() {
+		return nil, &ConfigError{Problem: "the static access token is empty", Remedy: "pass the token to StaticToken"}
+	}
+	return s, nil
+}
+
+// Token implements Source.
+func (s static) Token(context.Context) (Token, error) { return s.token, nil }
