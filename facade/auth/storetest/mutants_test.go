@@ -253,7 +253,7 @@ func TestStoreMutants(t *testing.T) {
 					continue
 				}
 				a, b := m.open()
-				err := c.within(t.Context(), 2*time.Second, a, b)
+				err := c.within(t.Context(), 400*time.Millisecond, a, b)
 				if err == nil {
 					t.Errorf("a store with this flaw passes %q", c.name)
 				}
