@@ -1,0 +1,201 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// loginPort is where Login listens unless told otherwise: the app has to be
+	// registered with http://127.0.0.1:8976/callback.
+	loginPort = 8976
+	// callbackPath is the path of the redirect URI.
+	callbackPath = "/callback"
+)
+
+// login are the options of Login that Begin does not have.
+type login struct {
+	port    int
+	timeout time.Duration
+	show    []func(string)
+	open    func(string) error
+	paste   func(context.Context, error) (string, error)
+}
+
+func loginOption(f func(*login) error) SignInOption {
+	return func(s *signIn) error {
+		if s.login == nil {
+			return &ConfigError{Problem: "an option of Login was given to Begin", Remedy: "leave it out"}
+		}
+		return f(s.login)
+	}
+}
+
+// OnPort makes [Login] listen on another port of 127.0.0.1 than 8976. 0 is any
+// free one, for servers that take any port of a loopback redirect URI (RFC
+// 8252 section 7.3); COSMIC compares it to the letter.
+func OnPort(port int) SignInOption {
+	return loginOption(func(l *login) error {
+		if port < 0 || port > 65535 {
+			return &ConfigError{Problem: fmt.Sprintf("%d is not a port", port), Remedy: "choose 0 to 65535"}
+		}
+		l.port = port
+		return nil
+	})
+}
+
+// LoginTimeout bounds how long [Login] waits for the person. Zero or less, and
+// more than ten minutes, are ten minutes, which is the default.
+func LoginTimeout(d time.Duration) SignInOption {
+	return loginOption(func(l *login) error {
+		if d <= 0 || d > pendingLife {
+			d = pendingLife
+		}
+		l.timeout = d
+		return nil
+	})
+}
+
+// ShowURL calls show with the authorize URL once [Login] listens.
+func ShowURL(show func(authorizeURL string)) SignInOption {
+	return loginOption(func(l *login) error {
+		if show == nil {
+			return &ConfigError{Problem: "ShowURL was given no function", Remedy: "leave the option out"}
+		}
+		l.show = append(l.show, show)
+		return nil
+	})
+}
+
+// OpenBrowser makes [Login] open the authorize URL with open, which should
+// return at once. If it fails, Login fails, unless there is ShowURL or
+// PasteRedirect, by which the person can go on.
+func OpenBrowser(open func(authorizeURL string) error) SignInOption {
+	return loginOption(func(l *login) error {
+		if open == nil {
+			return &ConfigError{Problem: "OpenBrowser was given no function", Remedy: "leave the option out"}
+		}
+		l.open = open
+		return nil
+	})
+}
+
+// PasteRedirect is the way for a machine whose browser is elsewhere: the
+// person signs in there, is sent to a page that does not load, and pastes its
+// address. read returns what was pasted; it is called again, with what was
+// wrong, until the paste belongs to this sign-in. An error of read ends the
+// pasting and not the login. read should return when its context ends: Login
+// does not wait for it.
+func PasteRedirect(read func(ctx context.Context, problem error) (string, error)) SignInOption {
+	return loginOption(func(l *login) error {
+		if read == nil {
+			return &ConfigError{Problem: "PasteRedirect was given no function", Remedy: "leave the option out"}
+		}
+		l.paste = read
+		return nil
+	})
+}
+
+// Login signs a person in on this machine (RFC 8252): it listens on
+// 127.0.0.1, sends the person to the authorize URL (see [OpenBrowser],
+// [ShowURL], [PasteRedirect]: at least one is needed), takes the answer at
+// http://127.0.0.1:port/callback, shows a last page, frees the port and
+// returns the grant. Save it with [Sessions.SignIn].
+//
+// Answers with a wrong state, and any other request, change nothing. If the
+// server refuses, its error code and description are on the page and in the
+// *SignInError. Login returns when ctx or its timeout ends.
+func Login(ctx context.Context, e Endpoint, app App, opts ...SignInOption) (Grant, error) {
+	s := &signIn{scopes: []string{"openid", "email"}, login: &login{port: loginPort, timeout: pendingLife}}
+	for _, o := range opts {
+		if err := o(s); err != nil {
+			return Grant{}, err
+		}
+	}
+	l := s.login
+	if l.open == nil && len(l.show) == 0 && l.paste == nil {
+		return Grant{}, &ConfigError{Problem: "Login has no way to reach the person", Remedy: "pass OpenBrowser, ShowURL or PasteRedirect"}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, l.timeout, fmt.Errorf("nobody signed in within %s", l.timeout))
+	defer cancel()
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(l.port)))
+	if err != nil {
+		return Grant{}, &ConfigError{Problem: fmt.Sprintf("port %d of 127.0.0.1 cannot be listened on", l.port), err: guard(err),
+			Remedy: "end the program that has it, or choose another port that the app is registered with"}
+	}
+	host := listener.Addr().String()
+	authorizeURL, p, err := s.begin(e, app, "http://"+host+callbackPath)
+	if err != nil {
+		return Grant{}, errors.Join(err, listener.Close())
+	}
+	return l.run(ctx, listener, authorizeURL, &callback{ctx: ctx, host: host, endpoint: e, app: app, pending: p, result: make(chan loginResult, 1)})
+}
+
+type loginResult struct {
+	grant Grant
+	err   error
+}
+
+func (l *login) run(ctx context.Context, listener net.Listener, authorizeURL string, c *callback) (Grant, error) {
+	server := &http.Server{
+		Handler: c, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(listener) // says that it was closed, below
+	}()
+	defer func() {
+		_ = server.Close()
+		<-served
+	}()
+	for _, show := range l.show {
+		show(authorizeURL)
+	}
+	if l.open != nil {
+		if err := l.open(authorizeURL); err != nil && len(l.show) == 0 && l.paste == nil {
+			return Grant{}, &SignInError{Problem: "the browser could not be opened: " + guard(err).Error()}
+		}
+	}
+	pasting, stop := context.WithCancel(ctx)
+	defer stop()
+	if l.paste != nil {
+		go c.pasted(pasting, l.paste)
+	}
+	select {
+	case r := <-c.result:
+		return r.grant, r.err
+	case <-ctx.Done():
+		return Grant{}, fmt.Errorf("auth: sign-in: %w (%w)", ctx.Err(), context.Cause(ctx))
+	}
+}
+
+// pasted takes answers from the terminal.
+func (c *callback) pasted(ctx context.Context, read func(context.Context, error) (string, error)) {
+	var problem error
+	for ctx.Err() == nil {
+		text, err := read(ctx, problem)
+		if err != nil || ctx.Err() != nil {
+			return
+		}
+		u, err := url.Parse(strings.TrimSpace(text))
+		if err != nil || u.Query().Get("state") == "" {
+			problem = &SignInError{Problem: "this is not the address of the page that the browser was sent to: copy all of it"}
+			continue
+		}
+		var g Grant
+		if g, problem = c.complete(u.Query()); !errors.Is(problem, ErrState) {
+			c.deliver(g, problem)
+			return
+		}
+	}
+}
