@@ -14,14 +14,22 @@ const (
 	OpListUsers spec.OperationID = "listUsers"
 )
 
+// The base URLs of Certn.
+const (
+	// ServerDemo is the demo server.
+	ServerDemo = "https://demo-api.certn.co"
+	// ServerProduction is the production server.
+	ServerProduction = "https://api.certn.co"
+)
+
 // Service is Certn as openapi.yaml describes it. It is a table to
 // read: nothing writes to it.
 var Service = spec.Service{
 	Name:  "certn",
 	Title: "Certn",
 	Servers: map[string]string{
-		"demo":       "https://demo-api.certn.co",
-		"production": "https://api.certn.co",
+		"demo":       ServerDemo,
+		"production": ServerProduction,
 	},
 	TokenPath:            "/token/",
 	ClientAuthentication: []string{"client_secret_basic"},
@@ -40,6 +48,7 @@ var Service = spec.Service{
 				Style:           spec.PageNumber,
 				Items:           "results",
 				Next:            []string{"next"},
+				Count:           []string{"count"},
 				CursorParameter: "page",
 				SizeParameter:   "page_size",
 			},

@@ -16,13 +16,19 @@ const (
 	OpListCertifications spec.OperationID = "listCertifications"
 )
 
+// The base URLs of COSMIC.
+const (
+	// ServerProduction is the production server.
+	ServerProduction = "https://api.natecosmic.com"
+)
+
 // Service is COSMIC as openapi.yaml describes it. It is a table to
 // read: nothing writes to it.
 var Service = spec.Service{
 	Name:  "cosmic",
 	Title: "COSMIC",
 	Servers: map[string]string{
-		"production": "https://api.natecosmic.com",
+		"production": ServerProduction,
 	},
 	AuthorizePath:        "/auth/v1/oauth/authorize",
 	TokenPath:            "/auth/v1/oauth/token",

@@ -73,7 +73,8 @@ func (d Date) DaysUntil(other Date) int {
 	if d.IsZero() || other.IsZero() {
 		return 0
 	}
-	return int(other.In(time.UTC).Sub(d.In(time.UTC)) / (24 * time.Hour))
+	const day = 24 * 60 * 60 // a Duration is too short for some days
+	return int((other.In(time.UTC).Unix() - d.In(time.UTC).Unix()) / day)
 }
 
 // Compare returns -1, 0 or +1 as d is before, the same as or after other. The
@@ -81,6 +82,9 @@ func (d Date) DaysUntil(other Date) int {
 func (d Date) Compare(other Date) int {
 	return cmp.Or(cmp.Compare(d.year, other.year), cmp.Compare(d.month, other.month), cmp.Compare(d.day, other.day))
 }
+
+// Equal reports whether d and other are the same day.
+func (d Date) Equal(other Date) bool { return d == other }
 
 // Before reports whether d is an earlier day than other.
 func (d Date) Before(other Date) bool { return d.Compare(other) < 0 }

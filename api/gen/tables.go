@@ -277,6 +277,8 @@ func readPagination(p *problems, where string, op *openapi3.Operation, row *spec
 			page.Next = strings.Split(value, ".")
 		case "more":
 			page.More = strings.Split(value, ".")
+		case "count":
+			page.Count = strings.Split(value, ".")
 		case "cursor-parameter":
 			page.CursorParameter = value
 		case "size-parameter":
@@ -307,7 +309,7 @@ func readPagination(p *problems, where string, op *openapi3.Operation, row *spec
 		}
 	}
 	answer := successSchema(op)
-	for _, path := range [][]string{{page.Items}, page.Next, page.More} {
+	for _, path := range [][]string{{page.Items}, page.Next, page.More, page.Count} {
 		if len(path) > 0 && !hasProperty(answer, path) {
 			p.addf("%s: the answer has no property %s", where, strings.Join(path, "."))
 		}

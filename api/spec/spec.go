@@ -102,6 +102,9 @@ type Pagination struct {
 	Next []string
 	// More is the path of the member that says whether there is more, if any.
 	More []string
+	// Count is the path of the member that counts the elements of all pages,
+	// if any.
+	Count []string
 	// CursorParameter and SizeParameter are the query parameters.
 	CursorParameter, SizeParameter string
 	// MaxSize is the largest page that may be asked for; 0 if unknown.

@@ -1,0 +1,219 @@
+package facade
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"sync"
+)
+
+// readAhead ranges over a walker that reads in a goroutine of its own, at
+// most count elements and about size bytes ahead of the caller. The goroutine
+// has ended when the range has.
+func readAhead[T any](w *walker[T], count int, size int64) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		ctx, cancel := context.WithCancel(w.ctx)
+		w.ctx = ctx
+		q := newQueue[T](ctx, count, size)
+		w.page.waiting = q.flush
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			var err error
+			defer func() {
+				q.crash = recover() // a panic belongs to the caller's goroutine
+				w.close()
+				q.end(err)
+			}()
+			err = q.fill(w)
+		}()
+		defer func() {
+			cancel()
+			<-done
+			if q.crash != nil {
+				panic(q.crash)
+			}
+		}()
+		for {
+			rows := q.take()
+			if rows == nil {
+				if q.err != nil && q.crash == nil {
+					yield(*new(T), q.err)
+				}
+				return
+			}
+			for i := range rows {
+				v, err := rows[i].value, rows[i].err
+				size := rows[i].size
+				rows[i] = row[T]{} // the caller's now
+				q.taken(size)
+				if !yield(v, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// row is what one step of a walker gave.
+type row[T any] struct {
+	value T
+	err   error
+	size  int64
+}
+
+// queue holds what was read ahead. The reader gathers a batch before it hands
+// it on, so that the two goroutines seldom wake each other; it hands on what
+// it has before it waits for the network.
+type queue[T any] struct {
+	ctx      context.Context
+	most     int
+	mostSize int64
+	batch    []row[T] // the reader's own
+	crash    any      // what the reader panicked with
+
+	mu    sync.Mutex
+	rows  []row[T]
+	spare []row[T]
+	count int   // rows that the caller has not got yet
+	size  int64 // their bytes
+	ended bool
+	err   error // why the reader could not go on
+
+	ready chan struct{} // holds one when there may be rows, or the end
+	room  chan struct{} // holds one when there may be room
+}
+
+// batchMost is how many elements the reader gathers.
+const batchMost = 32
+
+func newQueue[T any](ctx context.Context, count int, size int64) *queue[T] {
+	return &queue[T]{
+		ctx:      ctx,
+		batch:    make([]row[T], 0, min(batchMost, max(1, count/4))),
+		most:     count,
+		mostSize: size,
+		ready:    make(chan struct{}, 1),
+		room:     make(chan struct{}, 1),
+	}
+}
+
+// fill reads until the list has ended, and returns nil, or until it cannot go
+// on, and returns why.
+func (q *queue[T]) fill(w *walker[T]) error {
+	var gathered int64
+	reserved := 0 // how many more elements there is room for
+	for {
+		if reserved == 0 {
+			q.flush()
+			if !q.reserve() {
+				return w.list.client.failed(w.list.id, context.Cause(q.ctx))
+			}
+			reserved, gathered = cap(q.batch), 0
+		}
+		var r row[T] // not yet in the batch: a read within next may hand that on
+		r.size, r.err = w.next(&r.value)
+		if q.ctx.Err() != nil {
+			return w.list.client.failed(w.list.id, context.Cause(q.ctx))
+		}
+		var bad *ElementError
+		switch {
+		case errors.Is(r.err, io.EOF):
+			q.flush()
+			if !w.more {
+				return nil
+			}
+			continue
+		case errors.As(r.err, &bad):
+			r.value = *new(T)
+		case r.err != nil:
+			q.flush()
+			return r.err
+		case !w.fits(r.value):
+			continue
+		}
+		q.batch = append(q.batch, r)
+		reserved--
+		if gathered += r.size; gathered > q.mostSize/4 {
+			reserved = 0
+		}
+	}
+}
+
+// reserve waits until there is room for another batch. It reports false when
+// nobody waits for it any more.
+func (q *queue[T]) reserve() bool {
+	for {
+		q.mu.Lock()
+		free := q.count == 0 || q.count+cap(q.batch) <= q.most && q.size < q.mostSize*3/4
+		q.mu.Unlock()
+		if free {
+			return true
+		}
+		select {
+		case <-q.room:
+		case <-q.ctx.Done():
+			return false
+		}
+	}
+}
+
+// flush hands on what was gathered.
+func (q *queue[T]) flush() {
+	if len(q.batch) == 0 {
+		return
+	}
+	q.mu.Lock()
+	q.rows = append(q.rows, q.batch...)
+	q.count += len(q.batch)
+	for i := range q.batch {
+		q.size += q.batch[i].size
+	}
+	q.mu.Unlock()
+	clear(q.batch)
+	q.batch = q.batch[:0]
+	signal(q.ready)
+}
+
+// end says that nothing more will come, and why if the list has not ended.
+func (q *queue[T]) end(err error) {
+	q.mu.Lock()
+	q.ended, q.err = true, err
+	q.mu.Unlock()
+	signal(q.ready)
+}
+
+// take returns all rows that are there, waiting for some; nil at the end.
+func (q *queue[T]) take() []row[T] {
+	for {
+		q.mu.Lock()
+		rows, ended := q.rows, q.ended
+		if len(rows) > 0 {
+			q.rows, q.spare = q.spare[:0], rows
+			q.mu.Unlock()
+			return rows
+		}
+		q.mu.Unlock()
+		if ended {
+			return nil
+		}
+		<-q.ready
+	}
+}
+
+// taken counts one row off that the caller gets.
+func (q *queue[T]) taken(size int64) {
+	q.mu.Lock()
+	q.count--
+	q.size -= size
+	q.mu.Unlock()
+	signal(q.room)
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

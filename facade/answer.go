@@ -1,0 +1,235 @@
+package facade
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
+	"github.com/credkit/credkit-go/facade/internal/transport"
+)
+
+// maxErrorBody bounds how much is read of an answer that is an error.
+const maxErrorBody = 1 << 20
+
+// answer is what came of a call.
+type answer struct {
+	client *client
+	call   *transport.Call
+	resp   *http.Response // nil if there was no answer
+}
+
+// error begins an Error about the call.
+func (a *answer) error() *Error {
+	e := &Error{
+		Service:   a.client.service.Name,
+		Operation: a.call.Operation.ID,
+		Attempts:  a.call.Attempts,
+		note:      a.call.GaveUp,
+	}
+	if a.resp != nil {
+		e.Status = a.resp.StatusCode
+		e.RequestID = requestID(a.resp.Header)
+	}
+	return e
+}
+
+// failed is a call that brought no whole answer.
+func (a *answer) failed(err error) *Error {
+	e := a.error()
+	e.Err = err
+	var limit *transport.LimitError
+	var reauth *auth.ReauthError
+	var large *safehttp.TooLargeError
+	switch {
+	case errors.As(err, &limit):
+		e.kind = ErrRateLimited
+	case errors.As(err, &reauth):
+		e.kind = ErrUnauthorized
+	case errors.As(err, &large):
+		e.kind = ErrBadAnswer
+		e.Message = "raise the bound with WithMaxAnswer if such an answer is right"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		e.kind = ErrBadAnswer
+		e.Message = "the answer was cut off"
+	}
+	return e
+}
+
+// bad is an answer that is not what the operation answers.
+func (a *answer) bad(err error, body []byte) *Error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		e := a.failed(err)
+		if len(body) == 0 {
+			e.Message = "the answer is empty"
+		}
+		return e
+	}
+	e := a.error()
+	e.kind = ErrBadAnswer
+	e.Message = "the answer is not what this operation answers"
+	e.Err = err
+	e.Snippet = ""
+	return e
+}
+
+// stream turns an error met while a body is read into an Error.
+func (a *answer) stream(err error) *Error {
+	var shape *shapeError
+	var unfit *misfit
+	if errors.As(err, &shape) || errors.As(err, &unfit) {
+		return a.bad(err, nil)
+	}
+	return a.failed(err)
+}
+
+// check looks at the status and the content type of an answer. An answer that
+// is an error is read, and its body closed by the caller.
+func (a *answer) check() error {
+	status := a.resp.StatusCode
+	if status >= 200 && status < 300 {
+		return a.checkType()
+	}
+	e := a.error()
+	e.kind = kindOf(status)
+	e.RetryAfter, _ = safehttp.RetryAfter(a.resp.Header, time.Now())
+	if status >= 300 && status < 400 {
+		e.kind = ErrBadAnswer
+		e.Message = "a redirect, which is not followed with a token; check the base URL"
+		return e
+	}
+	body, err := safehttp.ReadAll(a.resp.Body, maxErrorBody)
+	a.explain(e, body)
+	if len(body) == 0 {
+		e.Err = err // the status says more than a body that could not be read
+	}
+	if status == http.StatusGone && a.client.service.Successor != "" {
+		e.Message = strings.TrimSpace(e.Message + " " + a.client.service.Title +
+			" is reported as retired; its successor is " + a.client.service.Successor)
+	}
+	return e
+}
+
+// checkType refuses a good status with a body that cannot be JSON, such as the
+// HTML page of a login form.
+func (a *answer) checkType() error {
+	header := a.resp.Header.Get("Content-Type")
+	media, _, err := mime.ParseMediaType(header)
+	if header == "" || err == nil && (media == "application/json" || strings.HasSuffix(media, "+json")) {
+		return nil
+	}
+	start, _ := safehttp.ReadAll(a.resp.Body, 200) // a snippet, whole or not
+	e := a.error()
+	e.kind = ErrBadAnswer
+	e.Message = fmt.Sprintf("the answer is %s, not JSON; is the base URL right?", safehttp.Snippet([]byte(header)))
+	e.Snippet = safehttp.Snippet(start)
+	return e
+}
+
+// explain reads what an error's body says, in whatever shape: nothing of it is
+// relied on.
+func (a *answer) explain(e *Error, body []byte) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil {
+		if len(body) > 0 {
+			e.Snippet = safehttp.Snippet(body)
+		}
+		return
+	}
+	e.Code, e.Message = problem(members)
+	if e.Message != "" || e.Code != "" {
+		return
+	}
+	if e.kind == ErrInvalid {
+		e.Fields = map[string][]string{}
+		fieldErrors(e.Fields, "", members)
+		if len(e.Fields) > 0 {
+			return
+		}
+		e.Fields = nil
+	}
+	if len(members) > 0 {
+		e.Snippet = safehttp.Snippet(body)
+	}
+}
+
+// problem finds the code and the sentence in the shapes that error bodies
+// commonly have: {"detail"}, {"details"}, {"message"}, {"error"},
+// {"error", "error_description"}, {"error": {…}}, {"code", "error_code", "msg"}.
+func problem(members map[string]json.RawMessage) (code, message string) {
+	if inner := members["error"]; len(inner) > 0 && inner[0] == '{' {
+		var nested map[string]json.RawMessage
+		if json.Unmarshal(inner, &nested) == nil {
+			if code, message = problem(nested); code != "" || message != "" {
+				return code, message
+			}
+		}
+	}
+	word := func(names ...string) string {
+		for _, name := range names {
+			var s string
+			if json.Unmarshal(members[name], &s) == nil && s != "" {
+				return safehttp.Snippet([]byte(s))
+			}
+		}
+		return ""
+	}
+	message = word("detail", "details", "error_description", "message", "msg")
+	code = word("error_code", "code")
+	if e := word("error"); e != "" {
+		if message == "" && strings.Contains(e, " ") {
+			return code, e
+		}
+		if code == "" {
+			code = e
+		}
+	}
+	return code, message
+}
+
+// maxFields bounds how many fields of a 400 are kept.
+const maxFields = 100
+
+// fieldErrors flattens lists of sentences keyed by field, nested as the
+// request was.
+func fieldErrors(into map[string][]string, path string, members map[string]json.RawMessage) {
+	for name, raw := range members {
+		at := name
+		if path != "" {
+			at = path + "." + name
+		}
+		if len(into) >= maxFields {
+			return
+		}
+		var one string
+		var all []string
+		var nested map[string]json.RawMessage
+		switch {
+		case json.Unmarshal(raw, &one) == nil && one != "":
+			into[at] = []string{safehttp.Snippet([]byte(one))}
+		case json.Unmarshal(raw, &all) == nil && len(all) > 0:
+			for _, s := range all {
+				into[at] = append(into[at], safehttp.Snippet([]byte(s)))
+			}
+		case json.Unmarshal(raw, &nested) == nil && strings.Count(at, ".") < 8:
+			fieldErrors(into, at, nested)
+		}
+	}
+}
+
+// requestID reads the id that a server gave the request, if it gives one: no
+// header is documented for either service.
+func requestID(h http.Header) string {
+	for _, name := range []string{"X-Request-Id", "Request-Id", "X-Correlation-Id", "Cf-Ray"} {
+		if id := h.Get(name); id != "" {
+			return safehttp.Snippet([]byte(id))
+		}
+	}
+	return ""
+}

@@ -1,0 +1,168 @@
+package facade
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/api/date"
+)
+
+// Certification is a certification that a worker holds. Only ID is always
+// there; every other field may have its zero value. Its open words
+// (LifecycleStatus, Source, VerificationStatus, ValidityStatus) may be ones
+// that this version does not know: Valid tells.
+type Certification struct {
+	cosmic.Certification
+	// Extra has the members that the specification does not know, as they
+	// came; nil if there are none. It is written flat by json.Marshal.
+	Extra extra `json:",embed"`
+}
+
+// CertificationCreate is what can be set when a certification is created.
+// Zero fields are not sent.
+type CertificationCreate = cosmic.CertificationCreate
+
+// Me is who an access token speaks for. Scopes may stand under older names;
+// [Cosmic.Scopes] gives the current ones.
+type Me = cosmic.Me
+
+// Date is a calendar day; the zero Date is no day.
+type Date = date.Date
+
+// bareCertification has the fields of a Certification without its methods.
+type bareCertification Certification
+
+// MarshalJSON writes the certification as the service does, Extra included.
+func (c Certification) MarshalJSON() ([]byte, error) { return marshal(bareCertification(c)) }
+
+// UnmarshalJSON reads a certification as the service writes it.
+func (c *Certification) UnmarshalJSON(b []byte) error {
+	var bare bareCertification
+	if err := unmarshal(b, &bare); err != nil {
+		return err
+	}
+	*c = Certification(bare)
+	return nil
+}
+
+// decodeCertification decodes one element of a list.
+func decodeCertification(raw []byte, into *Certification) error {
+	*into = Certification{}
+	if err := object(raw, (*bareCertification)(into)); err != nil {
+		return err
+	}
+	return into.check()
+}
+
+// check holds a certification against what is relied on.
+func (c *Certification) check() error {
+	if c.ID == (UUID{}) {
+		return &misfit{"", "a certification without an id"}
+	}
+	return nil
+}
+
+// IsExpired reports whether the certification has expired at the given time.
+// It is valid through the whole day of ExpiresOn in at's location. One without
+// ExpiresOn does not expire.
+func (c Certification) IsExpired(at time.Time) bool {
+	return !c.ExpiresOn.IsZero() && c.ExpiresOn.Before(date.FromTime(at))
+}
+
+// ExpiresWithin reports whether the certification is valid at the given time
+// and will not be any more when d has passed: whether its last day lies
+// within d, counted in whole days in at's location. A part of a day counts as
+// a whole one.
+func (c Certification) ExpiresWithin(at time.Time, d time.Duration) bool {
+	if c.ExpiresOn.IsZero() || c.IsExpired(at) || d < 0 {
+		return false
+	}
+	const day = 24 * time.Hour
+	days := int((d + day - 1) / day)
+	return date.FromTime(at).DaysUntil(c.ExpiresOn) <= days
+}
+
+// DaysLeft returns how many whole days follow at's day until the
+// certification's last day: 0 on the last day itself, negative once it has
+// expired. It reports false for one that does not expire.
+func (c Certification) DaysLeft(at time.Time) (days int, expires bool) {
+	if c.ExpiresOn.IsZero() {
+		return 0, false
+	}
+	return date.FromTime(at).DaysUntil(c.ExpiresOn), true
+}
+
+// CertificationID picks the certification with the given id.
+func CertificationID(id string) Match[Certification] {
+	return byID("a certification", id, func(c Certification) UUID { return c.ID })
+}
+
+// Expired picks certifications that have expired at the given time.
+func Expired(at time.Time) Match[Certification] {
+	return Matching("an expired certification", func(c Certification) bool { return c.IsExpired(at) })
+}
+
+// Expiring picks certifications that expire within d from the given time: see
+// [Certification.ExpiresWithin].
+func Expiring(at time.Time, d time.Duration) Match[Certification] {
+	return Matching("a certification that expires soon", func(c Certification) bool { return c.ExpiresWithin(at, d) })
+}
+
+// TypeSlug picks certifications of the type with one of the given slugs.
+func TypeSlug(slugs ...string) Match[Certification] {
+	want, err := wordSet(slugs)
+	if err != nil {
+		return Match[Certification]{err: errors.New("TypeSlug: " + err.Error())}
+	}
+	return Matching("a certification of the type "+strings.Join(slugs, " or "),
+		func(c Certification) bool { return want[c.CertificationType.Slug] })
+}
+
+// LifecycleStatus picks certifications with one of the given words as their
+// lifecycle_status.
+func LifecycleStatus(words ...cosmic.LifecycleStatus) Match[Certification] {
+	want, err := wordSet(words)
+	if err != nil {
+		return Match[Certification]{err: errors.New("LifecycleStatus: " + err.Error())}
+	}
+	return Matching("a certification of that lifecycle status",
+		func(c Certification) bool { return want[c.Certification.LifecycleStatus] })
+}
+
+// ValidityStatus picks certifications with one of the given words as their
+// validity_status.
+func ValidityStatus(words ...cosmic.ValidityStatus) Match[Certification] {
+	want, err := wordSet(words)
+	if err != nil {
+		return Match[Certification]{err: errors.New("ValidityStatus: " + err.Error())}
+	}
+	return Matching("a certification of that validity status",
+		func(c Certification) bool { return want[c.Certification.ValidityStatus] })
+}
+
+// VerificationStatus picks certifications with one of the given words as
+// their verification_status.
+func VerificationStatus(words ...cosmic.VerificationStatus) Match[Certification] {
+	want, err := wordSet(words)
+	if err != nil {
+		return Match[Certification]{err: errors.New("VerificationStatus: " + err.Error())}
+	}
+	return Matching("a certification of that verification status",
+		func(c Certification) bool { return want[c.Certification.VerificationStatus] })
+}
+
+func wordSet[W ~string](words []W) (map[W]bool, error) {
+	if len(words) == 0 {
+		return nil, errors.New("no word to match")
+	}
+	set := make(map[W]bool, len(words))
+	for _, word := range words {
+		if word == "" {
+			return nil, errors.New("an empty word matches nothing that is known")
+		}
+		set[word] = true
+	}
+	return set, nil
+}

@@ -1,0 +1,158 @@
+package facade
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/facade/auth"
+)
+
+// The operations of COSMIC, for [Cosmic.Require].
+const (
+	// GetMe is [Cosmic.Me].
+	GetMe = cosmic.OpGetMe
+	// ListCertifications is [Cosmic.Certifications].
+	ListCertifications = cosmic.OpListCertifications
+	// CreateCertification is [Cosmic.CreateCertification].
+	CreateCertification = cosmic.OpCreateCertification
+)
+
+// Cosmic is a client of COSMIC for one signed-in worker. It is safe for use
+// by many goroutines. [Cosmic.For] makes further ones.
+type Cosmic struct{ client *client }
+
+// NewCosmic makes a client. It makes no request.
+func NewCosmic(credentials auth.Credentials, opts ...Option) (*Cosmic, error) {
+	c, err := newClient(&cosmic.Service, credentials, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &Cosmic{c}, nil
+}
+
+// CosmicEndpoint returns COSMIC's sign-in as package auth needs it, for
+// [auth.Begin], [auth.Complete] and [auth.Login]. Of the options, the base
+// URL, the HTTP client and the logger matter.
+func CosmicEndpoint(opts ...Option) (auth.Endpoint, error) {
+	c, err := newClient(&cosmic.Service, auth.StaticToken("unused"), opts)
+	if err != nil {
+		return auth.Endpoint{}, err
+	}
+	return c.endpoint, nil
+}
+
+// For returns a client for another worker. It shares connections, limits and
+// options with c.
+func (c *Cosmic) For(credentials auth.Credentials) (*Cosmic, error) {
+	other, err := c.client.with(credentials)
+	if err != nil {
+		return nil, err
+	}
+	return &Cosmic{other}, nil
+}
+
+// Me returns who the access token speaks for, and which scopes it has
+// (getMe). An empty Scopes is also what a first-party session gets.
+func (c *Cosmic) Me(ctx context.Context, opts ...CallOption) (*Me, error) {
+	s, err := c.client.options(GetMe, opts)
+	if err != nil {
+		return nil, err
+	}
+	me, err := c.client.me(ctx, s)
+	if err != nil {
+		return nil, c.client.refused(err, GetMe)
+	}
+	return me, nil
+}
+
+// Scopes returns the API scopes of the current access token under their
+// current names, sorted; it asks the server once a token. An empty list can be
+// a first-party session, which may do anything.
+func (c *Cosmic) Scopes(ctx context.Context) ([]string, error) {
+	scopes, err := c.client.currentGrant(ctx)
+	return slices.Clone(scopes), err
+}
+
+// Require checks that the current access token has the scopes of all the
+// given operations, so that a program learns at its start what it may not do.
+// The error is a [*ScopeError] for the first that is not allowed. Where the
+// grant cannot be had, its error comes back. An empty grant passes: it can be
+// a first-party session.
+func (c *Cosmic) Require(ctx context.Context, operations ...OperationID) error {
+	for _, id := range operations {
+		if _, ok := c.client.service.Operation(id); !ok {
+			return c.client.invalid(id, fmt.Errorf("COSMIC has no such operation; it has %v", c.Operations()))
+		}
+	}
+	have, err := c.client.currentGrant(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range operations {
+		op, _ := c.client.service.Operation(id)
+		if lacks := missing(op.Scopes, have); len(have) > 0 && len(lacks) > 0 {
+			return &ScopeError{Operation: id, Need: slices.Clone(op.Scopes), Have: slices.Clone(have), Missing: lacks}
+		}
+	}
+	return nil
+}
+
+// Operations returns the ids of COSMIC's operations, sorted.
+func (c *Cosmic) Operations() []OperationID {
+	ids := make([]OperationID, 0, len(c.client.service.Operations))
+	for _, op := range c.client.service.Operations {
+		ids = append(ids, op.ID)
+	}
+	return ids
+}
+
+// Certifications is the list of the certifications of the token's own user,
+// not of an organization (listCertifications). No request is made before it
+// is ranged over. No order is promised.
+func (c *Cosmic) Certifications(opts ...CallOption) *List[Certification] {
+	return newList(c.client, ListCertifications, opts, decodeCertification, func(server string, size *int32) (*http.Request, error) {
+		return cosmic.NewListCertificationsRequest(server, &cosmic.ListCertificationsParams{Limit: size})
+	})
+}
+
+// FindCertification returns the first certification that matches. There is no
+// operation to get one: this walks the list until it is found. Without one,
+// the error is [ErrNotFound].
+func (c *Cosmic) FindCertification(ctx context.Context, match Match[Certification], opts ...CallOption) (*Certification, error) {
+	return c.Certifications(opts...).find(ctx, match)
+}
+
+// CreateCertification adds a certification to the token's own user and
+// returns it as the service created it (createCertification). It is sent
+// again by itself only if the service never saw it, or after a 429; so after
+// any other failure look with FindCertification before trying again.
+func (c *Cosmic) CreateCertification(ctx context.Context, certification CertificationCreate, opts ...CallOption) (*Certification, error) {
+	s, err := c.client.options(CreateCertification, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.client.allow(ctx, CreateCertification); err != nil {
+		return nil, err
+	}
+	params := &cosmic.CreateCertificationParams{}
+	if s.idempotencyKey != "" {
+		params.IdempotencyKey = &s.idempotencyKey
+	}
+	var envelope struct {
+		Data bareCertification `json:"data"`
+	}
+	a, err := c.client.value(ctx, CreateCertification, s, func(server string) (*http.Request, error) {
+		return cosmic.NewCreateCertificationRequest(server, params, certification)
+	}, &envelope)
+	if err != nil {
+		return nil, c.client.refused(err, CreateCertification)
+	}
+	created := Certification(envelope.Data)
+	if err := created.check(); err != nil {
+		return nil, a.bad(err, nil)
+	}
+	return &created, nil
+}

@@ -1,0 +1,35 @@
+// Package facade is a client for two credential services: COSMIC
+// ([NewCosmic]) and Certn ([NewCertn]). It executes what openapi.yaml
+// describes: which scopes a call needs, when it may be sent again, which rate
+// limits to keep, how a list goes on. Package auth beside it has the
+// credentials.
+//
+// What it promises of every call:
+//
+//   - Scopes are checked before the call, against GET /v1/me, and the call is
+//     not made if one is missing: [ScopeError]. A remembered grant may let a
+//     call through; before one is refused, the grant of the current token is
+//     fetched. An empty grant, or none to be had, leaves it to the server.
+//   - An answer is a value or an error, never a silent nil. HTML with status
+//     200, null, {}, a cut or an oversized body are errors: [Error], which
+//     holds what was tried and no secret.
+//   - A call is sent again as its class allows: reads after 408, 429, 5xx and
+//     connection errors; a create only if the service never saw it, or after
+//     a 429. Waits are drawn at random and grow; Retry-After is kept up to a
+//     cap, and fails the call at once beyond it or beyond the caller's
+//     deadline. A budget keeps a sick server from being hammered. See
+//     [WithRetry].
+//   - Certn's rate limits are kept before the service has to say so, waiting
+//     within the caller's context: [WithLimiter].
+//   - A 401 renews the token once, by identity, and the call is made again.
+//   - A token goes only to the origin it was issued for: no redirect is
+//     followed, and of a link to the next page only the query is used.
+//   - A list is lazy, starts anew with each range, can be resumed in another
+//     process, holds a bounded part of the answer, and never takes a cut
+//     answer for its end: [List].
+//
+// The caller's http.Client is copied, used for every request including those
+// for tokens, and never changed. The package reads no environment variable
+// and starts nothing of its own; a range over a list has one goroutine, which
+// ends with it.
+package facade

@@ -1,0 +1,20 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
+)
+
+// onlyTo refuses any request that would carry a token elsewhere than to the
+// origin that the token was issued for.
+func onlyTo(next Handler, origin string) Handler {
+	return func(ctx context.Context, call *Call) (*http.Response, error) {
+		if to := safehttp.Origin(call.Request.URL); to != origin || call.Request.Host != "" && call.Request.Host != call.Request.URL.Host {
+			return nil, fmt.Errorf("refused to send a token of %s to %s", origin, to)
+		}
+		return next(ctx, call)
+	}
+}

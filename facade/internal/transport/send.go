@@ -1,0 +1,193 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// NetworkError says that a request brought no answer.
+type NetworkError struct {
+	// Unsent says that for certain no byte of the request left the process.
+	Unsent bool
+	// Err is the cause.
+	Err error
+}
+
+// Error implements error.
+func (e *NetworkError) Error() string {
+	if e.Unsent {
+		return "the request could not be sent: " + e.Err.Error()
+	}
+	return "the request brought no answer: " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *NetworkError) Unwrap() error { return e.Err }
+
+// TimeoutError says that a server let the time for one request pass.
+type TimeoutError struct {
+	// Waited is how long.
+	Waited time.Duration
+}
+
+// Error implements error.
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("the server did not go on for %v", e.Waited)
+}
+
+// Timeout reports true, as net.Error has it.
+func (e *TimeoutError) Timeout() bool { return true }
+
+// Unwrap returns os.ErrDeadlineExceeded.
+func (e *TimeoutError) Unwrap() error { return os.ErrDeadlineExceeded }
+
+// send makes one request, under a timeout of its own.
+func send(client *http.Client, timeout time.Duration, userAgent string) Handler {
+	return func(ctx context.Context, call *Call) (*http.Response, error) {
+		limited, cancel := context.WithCancelCause(ctx)
+		watch := newWatch(timeout, cancel)
+		var trace progress
+		req, err := attempt(httptrace.WithClientTrace(limited, trace.hooks()), call, userAgent)
+		if err != nil {
+			watch.end()
+			return nil, err
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			watch.end()
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			return nil, &NetworkError{Unsent: trace.unsent(err), Err: cause(limited, err)}
+		}
+		if call.Stream {
+			watch.pause()
+		}
+		resp.Body = &watchedBody{body: resp.Body, ctx: limited, caller: ctx, watch: watch, stream: call.Stream}
+		return resp, nil
+	}
+}
+
+// attempt clones the call's request for one attempt.
+func attempt(ctx context.Context, call *Call, userAgent string) (*http.Request, error) {
+	req := call.Request.Clone(ctx)
+	if call.Request.GetBody != nil {
+		body, err := call.Request.GetBody()
+		if err != nil {
+			return nil, fmt.Errorf("the request's body cannot be read again: %w", err)
+		}
+		req.Body = body
+		// Without GetBody net/http does not send the request again by itself.
+		// It would do so for any request that has an Idempotency-Key, whether
+		// or not the server is known to honour one.
+		req.GetBody = nil
+	}
+	if userAgent != "" && req.Header.Get("User-Agent") == "" {
+		req.Header.Set("User-Agent", userAgent)
+	}
+	return req, nil
+}
+
+// cause tells our own timeout from other failures, and drops the URL that
+// net/http puts around an error: its query is nobody's business.
+func cause(ctx context.Context, err error) error {
+	var timeout *TimeoutError
+	if errors.As(context.Cause(ctx), &timeout) {
+		return timeout
+	}
+	var wrapped interface {
+		error
+		Unwrap() error
+	}
+	if errors.As(err, &wrapped) {
+		if inner := wrapped.Unwrap(); inner != nil {
+			return inner
+		}
+	}
+	return err
+}
+
+// progress watches how far a request got.
+type progress struct{ looked, wrote atomic.Bool }
+
+func (p *progress) hooks() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn:          func(string) { p.looked.Store(true) },
+		WroteHeaderField: func(string, []string) { p.wrote.Store(true) },
+		WroteHeaders:     func() { p.wrote.Store(true) },
+	}
+}
+
+// unsent reports whether for certain nothing was written: the connection
+// could not be made, or a transport that reports its progress never began to
+// write. A transport that reports nothing may have sent anything.
+func (p *progress) unsent(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return true
+	}
+	return p.looked.Load() && !p.wrote.Load()
+}
+
+// watch ends a request when its server lets the timeout pass.
+type watch struct {
+	timeout time.Duration
+	cancel  context.CancelCauseFunc
+	timer   *time.Timer
+}
+
+func newWatch(timeout time.Duration, cancel context.CancelCauseFunc) *watch {
+	w := &watch{timeout: timeout, cancel: cancel}
+	w.timer = time.AfterFunc(timeout, func() { cancel(&TimeoutError{Waited: timeout}) })
+	return w
+}
+
+func (w *watch) pause()  { w.timer.Stop() }
+func (w *watch) resume() { w.timer.Reset(w.timeout) }
+
+func (w *watch) end() {
+	w.timer.Stop()
+	w.cancel(nil)
+}
+
+// watchedBody is a body whose reads are under the watch.
+type watchedBody struct {
+	body        io.ReadCloser
+	ctx, caller context.Context
+	watch       *watch
+	stream      bool
+	once        sync.Once
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	if b.stream {
+		b.watch.resume()
+		defer b.watch.pause()
+	}
+	n, err := b.body.Read(p)
+	if err != nil && err != io.EOF {
+		var timeout *TimeoutError
+		switch {
+		case b.caller.Err() != nil:
+			err = context.Cause(b.caller)
+		case errors.As(context.Cause(b.ctx), &timeout):
+			err = timeout
+		}
+	}
+	return n, err
+}
+
+func (b *watchedBody) Close() error {
+	err := b.body.Close()
+	b.once.Do(b.watch.end)
+	return err
+}

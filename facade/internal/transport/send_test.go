@@ -1,0 +1,155 @@
+package transport
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/api/spec"
+	"github.com/credkit/credkit-go/facade/auth"
+)
+
+func operation(t *testing.T, id spec.OperationID) *spec.Operation {
+	t.Helper()
+	op, ok := cosmic.Service.Operation(id)
+	if !ok {
+		t.Fatal(id)
+	}
+	return op
+}
+
+func chain(t *testing.T, origin string, client *http.Client) Handler {
+	t.Helper()
+	source, err := auth.StaticToken("the token").Source(auth.Endpoint{Service: "cosmic", Origin: origin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(Config{Service: "cosmic", Origin: origin, Source: source, HTTPClient: client, Budget: NewBudget()})
+}
+
+func create(t *testing.T, base string) *Call {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, base+"/v1/certifications", bytes.NewReader([]byte(`{"serial_number":"1"}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Idempotency-Key", "one")
+	return &Call{Operation: operation(t, cosmic.OpCreateCertification), Request: req}
+}
+
+// A keep-alive connection that the server closes when the next request comes
+// is the case in which net/http by itself sends a request with an
+// Idempotency-Key twice. The server counts what it read: once.
+func TestACreateOnADyingConnectionIsSentOnce(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	var creates atomic.Int32
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				r := bufio.NewReader(conn)
+				for {
+					req, err := http.ReadRequest(r)
+					if err != nil {
+						return
+					}
+					_, _ = io.Copy(io.Discard, req.Body)
+					if req.Method == http.MethodPost {
+						creates.Add(1)
+						return // closed without a word
+					}
+					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+				}
+			}()
+		}
+	}()
+	origin := "http://" + listener.Addr().String()
+	h := chain(t, origin, &http.Client{Transport: &http.Transport{}})
+	get, _ := http.NewRequest(http.MethodGet, origin+"/v1/me", http.NoBody)
+	resp, err := h(t.Context(), &Call{Operation: operation(t, cosmic.OpGetMe), Request: get})
+	if err != nil {
+		t.Fatal(err)
+	}
+	discard(resp)
+
+	call := create(t, origin)
+	_, err = h(t.Context(), call)
+	var network *NetworkError
+	if !errors.As(err, &network) || network.Unsent || call.Attempts != 1 || creates.Load() != 1 {
+		t.Errorf("the server saw %d creates in %d attempts: %v", creates.Load(), call.Attempts, err)
+	}
+}
+
+// A connection that cannot be made has sent nothing: the create is tried again.
+func TestACreateThatWasNeverSentIsSentAgain(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	_ = listener.Close()
+	dials := 0
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dials++
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}}}
+	call := create(t, "http://"+address)
+	_, err = chain(t, "http://"+address, client)(t.Context(), call)
+	var network *NetworkError
+	if !errors.As(err, &network) || !network.Unsent || call.Attempts != 4 || dials != 4 {
+		t.Errorf("%d attempts, %d dials: %v", call.Attempts, dials, err)
+	}
+}
+
+// A transport that reports nothing of its progress may have sent anything.
+func TestATransportThatSaysNothingIsNotTrusted(t *testing.T) {
+	sent := 0
+	client := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		sent++
+		return nil, errors.New("gone")
+	})}
+	if _, err := chain(t, "https://a.test", client)(t.Context(), create(t, "https://a.test")); err == nil || sent != 1 {
+		t.Errorf("sent %d times: %v", sent, err)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestATokenGoesToItsOriginAlone(t *testing.T) {
+	sent := 0
+	client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		sent++
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r, Header: http.Header{}}, nil
+	})}
+	h := chain(t, "https://a.test", client)
+	for _, base := range []string{"https://b.test", "http://a.test", "https://a.test:444", "https://a.test.evil.test"} {
+		if _, err := h(t.Context(), create(t, base)); err == nil || sent != 0 {
+			t.Errorf("%s was sent a token: %v", base, err)
+		}
+	}
+	call := create(t, "https://a.test")
+	call.Request.Host = "b.test"
+	if _, err := h(t.Context(), call); err == nil || sent != 0 {
+		t.Errorf("another Host was sent a token: %v", err)
+	}
+	if _, err := h(t.Context(), create(t, "https://A.test:443")); err != nil || sent != 1 {
+		t.Errorf("the same origin, otherwise written: %v", err)
+	}
+}

@@ -1,0 +1,90 @@
+// Package transport is the chain that every call of the facade goes through,
+// one concern a file. From the caller to the network:
+//
+//	retry → limit → auth → origin → log → the caller's middleware → http
+//
+// A retry passes the limit again and asks for a token again; the token is set
+// as late as possible; the origin is checked once the token is in the request.
+package transport
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/credkit/credkit-go/api/spec"
+	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
+)
+
+// Call is one call on its way through the chain.
+type Call struct {
+	// Operation is the call's row of the operations table.
+	Operation *spec.Operation
+	// Request is the request as it was built. Each attempt sends a clone.
+	Request *http.Request
+	// Stream says that the answer is read as it comes: the timeout then
+	// bounds the wait for its headers and each stalled read, not the reading.
+	Stream bool
+
+	// Attempts is set to the number of requests that were tried.
+	Attempts int
+	// GaveUp is set to the reason for which a failed call was not sent again
+	// although its class allows it; empty if there is none to tell.
+	GaveUp string
+}
+
+// Handler makes a call. The body of a response must be closed by the caller.
+type Handler func(ctx context.Context, call *Call) (*http.Response, error)
+
+// Config is what a chain is made of. Every field is set by the facade.
+type Config struct {
+	// Service names the service in log records.
+	Service string
+	// Origin is where tokens of Source may go.
+	Origin string
+	// Source has the tokens.
+	Source auth.Source
+	// HTTPClient makes the requests; it is copied.
+	HTTPClient *http.Client
+	// Middleware wraps the transport, the first one outermost.
+	Middleware []func(http.RoundTripper) http.RoundTripper
+	// Limiter holds calls back.
+	Limiter Limiter
+	// Retry says how often and how patiently a call is sent again.
+	Retry RetryPolicy
+	// Budget is shared by all chains of a client.
+	Budget *Budget
+	// UserAgent goes into each request.
+	UserAgent string
+	// Logger hears of each request.
+	Logger *slog.Logger
+}
+
+// New assembles the chain.
+func New(c Config) Handler {
+	client := safehttp.Client(c.HTTPClient)
+	timeout := client.Timeout
+	client.Timeout = 0 // kept by send, which tells a slow server from a slow reader
+	if client.Transport == nil {
+		client.Transport = http.DefaultTransport
+	}
+	for i := len(c.Middleware) - 1; i >= 0; i-- {
+		client.Transport = c.Middleware[i](client.Transport)
+	}
+	if timeout <= 0 {
+		timeout = DefaultTimeout
+	}
+
+	h := send(client, timeout, c.UserAgent)
+	h = logged(h, c.Service, c.Logger)
+	h = onlyTo(h, c.Origin)
+	h = authorized(h, limited(h, c.Limiter), c.Source) // the replay after a 401 counts against the limit too
+	h = limited(h, c.Limiter)
+	return retried(h, c.Retry, c.Budget, c.Service, c.Logger)
+}
+
+// DefaultTimeout bounds one request where the caller's http.Client sets no
+// Timeout: a server that never answers must not hold a caller for ever.
+const DefaultTimeout = time.Minute

@@ -1,0 +1,259 @@
+package facade
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// List is a list of a service, of both ways of paging. It is lazy: nothing is
+// requested before it is ranged over, each range starts anew, and breaking
+// out ends the range's request. Elements are decoded one at a time as they
+// arrive, so that memory stays flat however long an answer is.
+//
+// While the caller works, a reader runs ahead within the bounds of
+// [WithReadAhead], and asks for the next page once it has read this one.
+//
+// No order and no snapshot is promised by the services: an element that is
+// added or removed while a range runs may be missed or come twice.
+//
+// A List is a value to build on: its methods return changed copies. It is
+// safe for use by many goroutines.
+type List[T any] struct {
+	client  *client
+	id      OperationID
+	call    *callSettings
+	element element[T]
+	request func(server string, size *int32) (*http.Request, error)
+	matches []Match[T]
+	size    *int32
+	from    string // the query of the page to begin with; empty for the first
+	err     error  // what was wrong with the list's making
+}
+
+func newList[T any](c *client, id OperationID, opts []CallOption, element element[T],
+	request func(server string, size *int32) (*http.Request, error),
+) *List[T] {
+	l := &List[T]{client: c, id: id, element: element, request: request}
+	l.call, l.err = c.options(id, opts)
+	return l
+}
+
+func (l *List[T]) change(f func(*List[T]) error) *List[T] {
+	changed := *l
+	if changed.err == nil {
+		if err := f(&changed); err != nil {
+			changed.err = l.client.invalid(l.id, err)
+		}
+	}
+	return &changed
+}
+
+// Where returns the list of those elements that fit all the matches, applied
+// while the list is read.
+func (l *List[T]) Where(matches ...Match[T]) *List[T] {
+	return l.change(func(l *List[T]) error {
+		for _, m := range matches {
+			if err := m.check(); err != nil {
+				return err
+			}
+		}
+		l.matches = append(slices.Clip(l.matches), matches...)
+		return nil
+	})
+}
+
+// PageSize returns the list with pages of n elements asked for; without it the
+// service chooses. A size that the service is known not to take is an error
+// of the range.
+func (l *List[T]) PageSize(n int) *List[T] {
+	return l.change(func(l *List[T]) error {
+		op, _ := l.client.service.Operation(l.id)
+		most := op.Pagination.MaxSize
+		if n < 1 || most > 0 && n > most || n > 1<<30 {
+			return fmt.Errorf("PageSize: %d is not between 1 and %d", n, most)
+		}
+		size := int32(n) //nolint:gosec // bounded above
+		l.size = &size
+		return nil
+	})
+}
+
+// From returns the list beginning at the page that a [Page.Resume] names, in
+// this process or another. The page size is that of the list it came from.
+func (l *List[T]) From(resume string) *List[T] {
+	return l.change(func(l *List[T]) (err error) {
+		l.from, err = readResume(l.id, resume)
+		return err
+	})
+}
+
+// All ranges over the elements. An error is yielded with the zero value: an
+// [*ElementError] is one element that does not fit, after which the range goes
+// on; any other error ends it. A range that ends without an error has seen the
+// whole list.
+func (l *List[T]) All(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		w, err := l.walk(ctx)
+		if err != nil {
+			var zero T
+			yield(zero, err)
+			return
+		}
+		if l.client.settings.aheadCount == 0 {
+			defer w.close()
+			for v, err := range w.all() {
+				if !yield(v, err) {
+					return
+				}
+			}
+			return
+		}
+		for v, err := range readAhead(w, l.client.settings.aheadCount, l.client.settings.aheadBytes) {
+			if !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
+// Page is one page of a list.
+type Page[T any] struct {
+	// Items are the elements of the page that fit the list's matches.
+	Items []T
+	// Bad are the elements that do not fit their type.
+	Bad []*ElementError
+	// Resume names the next page for [List.From], as text that can be stored;
+	// empty on the last page. It holds no secret.
+	Resume string
+}
+
+// Pages ranges over the pages; each is held whole, within [WithMaxAnswer], and
+// nothing is read ahead. An error ends the range.
+func (l *List[T]) Pages(ctx context.Context) iter.Seq2[Page[T], error] {
+	return func(yield func(Page[T], error) bool) {
+		w, err := l.walk(ctx)
+		if err != nil {
+			yield(Page[T]{}, err)
+			return
+		}
+		defer w.close()
+		for {
+			page, err := l.page(w)
+			if err != nil {
+				yield(Page[T]{}, err)
+				return
+			}
+			if !yield(page, nil) || !w.more {
+				return
+			}
+		}
+	}
+}
+
+func (l *List[T]) page(w *walker[T]) (page Page[T], err error) {
+	var held int64
+	for {
+		var v T
+		size, err := w.next(&v)
+		var bad *ElementError
+		switch {
+		case errors.Is(err, io.EOF):
+			if w.more {
+				page.Resume = writeResume(l.id, w.query)
+			}
+			return page, nil
+		case errors.As(err, &bad):
+			page.Bad = append(page.Bad, bad)
+		case err != nil:
+			return page, err
+		case w.fits(v):
+			page.Items = append(page.Items, v)
+		}
+		if held += size; held > l.client.settings.maxAnswer {
+			return page, &Error{Service: l.client.service.Name, Operation: l.id, kind: ErrTooMany,
+				Message: fmt.Sprintf("a page is longer than %d bytes: range over All, or raise the bound with WithMaxAnswer", l.client.settings.maxAnswer)}
+		}
+	}
+}
+
+// Collect returns all elements, at most limit of them. A longer list comes
+// back with its first elements and [ErrTooMany], never as if it were whole.
+// Elements that do not fit their type are left out and joined to the error,
+// after the whole list has been read.
+func (l *List[T]) Collect(ctx context.Context, limit int) ([]T, error) {
+	var items []T
+	var misfits []error
+	for v, err := range l.All(ctx) {
+		var bad *ElementError
+		switch {
+		case errors.As(err, &bad):
+			misfits = append(misfits, err)
+		case err != nil:
+			return items, errors.Join(append(misfits, err)...)
+		case len(items) == limit:
+			return items, &Error{Service: l.client.service.Name, Operation: l.id, kind: ErrTooMany,
+				Message: fmt.Sprintf("the list has more than %d elements", limit)}
+		default:
+			items = append(items, v)
+		}
+	}
+	return items, errors.Join(misfits...)
+}
+
+// First returns the first element, or [ErrNotFound] if there is none.
+func (l *List[T]) First(ctx context.Context) (*T, error) {
+	what := "an element"
+	if len(l.matches) > 0 {
+		what = l.matches[len(l.matches)-1].what
+	}
+	var misfits []error
+	for v, err := range l.All(ctx) {
+		var bad *ElementError
+		switch {
+		case err == nil:
+			return &v, nil
+		case errors.As(err, &bad):
+			misfits = append(misfits, err) // what is looked for may be another
+		default:
+			return nil, err
+		}
+	}
+	return nil, &Error{Service: l.client.service.Name, Operation: l.id, kind: ErrNotFound,
+		Message: "the whole list was read and has not " + what, Err: errors.Join(misfits...)}
+}
+
+// find returns the first element that matches.
+func (l *List[T]) find(ctx context.Context, match Match[T]) (*T, error) {
+	return l.Where(match).First(ctx)
+}
+
+const resumePrefix = "credkit1."
+
+// writeResume makes a text of the place where a list goes on.
+func writeResume(id OperationID, query string) string {
+	return resumePrefix + base64.RawURLEncoding.EncodeToString([]byte(string(id)+"\n"+query))
+}
+
+func readResume(id OperationID, resume string) (query string, err error) {
+	text, ok := strings.CutPrefix(resume, resumePrefix)
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	of, query, found := strings.Cut(string(raw), "\n")
+	if !ok || err != nil || !found || query == "" {
+		return "", errors.New("From: this is no Page.Resume of this library's")
+	}
+	if of != string(id) {
+		return "", fmt.Errorf("From: this is the Page.Resume of another list, %q", short(of))
+	}
+	if _, err := url.ParseQuery(query); err != nil {
+		return "", errors.New("From: the Page.Resume is damaged")
+	}
+	return query, nil
+}

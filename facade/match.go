@@ -1,0 +1,57 @@
+package facade
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// UUID is the type of the services' ids.
+type UUID = uuid.UUID
+
+// Match picks elements of a list. Lists are filtered here, while they are
+// read: neither service documents a filter of its own. The zero Match picks
+// nothing and is an error.
+type Match[T any] struct {
+	what string
+	fits func(T) bool
+	err  error
+}
+
+// Matching returns a Match of the caller's own; what says in words what it
+// picks, for error messages: "a certification of the night shift".
+func Matching[T any](what string, fits func(T) bool) Match[T] {
+	if fits == nil {
+		return Match[T]{err: errors.New("Matching: the function is nil")}
+	}
+	return Match[T]{what: what, fits: fits}
+}
+
+func (m Match[T]) check() error {
+	if m.err != nil {
+		return m.err
+	}
+	if m.fits == nil {
+		return errors.New("the Match is empty: make one with Matching")
+	}
+	return nil
+}
+
+// byID matches an id that is given as text.
+func byID[T any](what, id string, of func(T) UUID) Match[T] {
+	want, err := uuid.Parse(strings.TrimSpace(id))
+	if err != nil || want == uuid.Nil {
+		return Match[T]{err: fmt.Errorf("%q is not the id of %s: want a UUID", short(id), what)}
+	}
+	return Match[T]{what: what + " with the id " + want.String(), fits: func(v T) bool { return of(v) == want }}
+}
+
+func short(s string) string {
+	const most = 64
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}

@@ -1,0 +1,306 @@
+package facade
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/credkit/credkit-go/api/certn"
+	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
+	"github.com/credkit/credkit-go/facade/internal/transport"
+)
+
+// Version is the version of this library, as its User-Agent says it.
+const Version = "0.1.0"
+
+// The services' base URLs.
+const (
+	// CosmicURL is COSMIC's production server, the default of [NewCosmic].
+	CosmicURL = cosmic.ServerProduction
+	// CertnURL is Certn's production server, the default of [NewCertn].
+	CertnURL = certn.ServerProduction
+	// CertnDemoURL is Certn's demo server.
+	CertnDemoURL = certn.ServerDemo
+)
+
+// Option sets up a client. An option that cannot be right makes the
+// constructor return an error.
+type Option func(*settings) error
+
+// Limiter holds calls back before a service has to refuse them: see
+// [WithLimiter].
+type Limiter = transport.Limiter
+
+// RetryPolicy says how often and how patiently a call is sent again: see
+// [WithRetry].
+type RetryPolicy = transport.RetryPolicy
+
+// ScopeCheck says when a call's scopes are checked.
+type ScopeCheck int
+
+const (
+	// CheckBefore checks before each call, against GET /v1/me: the default.
+	CheckBefore ScopeCheck = iota
+	// CheckNever leaves it to the server.
+	CheckNever
+)
+
+// settings are what options set.
+type settings struct {
+	base       *url.URL
+	httpClient *http.Client
+	logger     *slog.Logger
+	userAgent  string
+	limiter    Limiter
+	noLimits   bool
+	middleware []func(http.RoundTripper) http.RoundTripper
+	scopeCheck ScopeCheck
+	retry      RetryPolicy
+	maxAnswer  int64
+	aheadCount int
+	aheadBytes int64
+	maxPages   int
+}
+
+func defaults() settings {
+	return settings{
+		userAgent:  "credkit-go/" + Version,
+		maxAnswer:  64 << 20,
+		aheadCount: 256,
+		aheadBytes: 1 << 20,
+		maxPages:   100_000,
+	}
+}
+
+// WithBaseURL sets the base URL: https, or http on a loopback address. A path
+// prefix is kept. Sign-in is expected below the same base URL.
+func WithBaseURL(base string) Option {
+	return func(s *settings) (err error) {
+		s.base, err = safehttp.ParseBase(base)
+		return err
+	}
+}
+
+// WithHTTPClient makes every request, token requests included, with a copy of
+// client: its transport, proxy and TLS settings, cookie jar and timeout. The
+// original is never changed. Redirects are not followed, whatever the client
+// says. Its Timeout bounds each request; on lists, the wait for the headers
+// and each stalled read. Without one, [DefaultTimeout] does.
+func WithHTTPClient(client *http.Client) Option {
+	return func(s *settings) error {
+		if client == nil {
+			return errors.New("WithHTTPClient: the client is nil")
+		}
+		s.httpClient = client
+		return nil
+	}
+}
+
+// DefaultTimeout bounds one request where no http.Client with a Timeout is
+// given.
+const DefaultTimeout = transport.DefaultTimeout
+
+// WithLogger has requests (debug), repeated calls (info) and what happens to
+// sessions logged, always redacted.
+func WithLogger(logger *slog.Logger) Option {
+	return func(s *settings) error {
+		s.logger = logger
+		return nil
+	}
+}
+
+// WithUserAgent puts a program's name in front of the library's in the
+// User-Agent header: "acme-sync/2.1 credkit-go/0.1.0".
+func WithUserAgent(product string) Option {
+	return func(s *settings) error {
+		if product == "" || !validHeaderValue(product) {
+			return fmt.Errorf("WithUserAgent: %q cannot stand in a header", product)
+		}
+		s.userAgent = product + " credkit-go/" + Version
+		return nil
+	}
+}
+
+// WithLimiter replaces the limits that the client keeps by itself, which
+// count in this process alone: a fleet that shares one key can share a limiter
+// too. Nil keeps no limits.
+func WithLimiter(limiter Limiter) Option {
+	return func(s *settings) error {
+		s.limiter, s.noLimits = limiter, limiter == nil
+		return nil
+	}
+}
+
+// WithMiddleware wraps the transport of the service's calls, for tracing,
+// recording and the like; token requests do not pass it. The first middleware
+// is the outermost. Mind that it sees the Authorization header, and the
+// answers' personal data.
+func WithMiddleware(middleware ...func(http.RoundTripper) http.RoundTripper) Option {
+	return func(s *settings) error {
+		for i, m := range middleware {
+			if m == nil {
+				return fmt.Errorf("WithMiddleware: middleware %d is nil", i)
+			}
+		}
+		s.middleware = append(s.middleware, middleware...)
+		return nil
+	}
+}
+
+// WithScopeCheck says when scopes are checked; the default is [CheckBefore].
+func WithScopeCheck(check ScopeCheck) Option {
+	return func(s *settings) error {
+		if check != CheckBefore && check != CheckNever {
+			return fmt.Errorf("WithScopeCheck: %d is neither CheckBefore nor CheckNever", check)
+		}
+		s.scopeCheck = check
+		return nil
+	}
+}
+
+// WithRetry sets how calls are sent again; zero fields keep their defaults.
+func WithRetry(policy RetryPolicy) Option {
+	return func(s *settings) error {
+		if policy.MaxAttempts < 0 || policy.FirstDelay < 0 || policy.MaxDelay < 0 || policy.MaxRetryAfter < 0 {
+			return errors.New("WithRetry: a field is negative")
+		}
+		s.retry = policy
+		return nil
+	}
+}
+
+// WithMaxAnswer bounds how many bytes are held of an answer that is read
+// whole, and of one element of a list; the default is 64 MiB.
+func WithMaxAnswer(bytes int64) Option {
+	return func(s *settings) error {
+		if bytes < 1 {
+			return fmt.Errorf("WithMaxAnswer: %d bytes is no bound", bytes)
+		}
+		s.maxAnswer = bytes
+		return nil
+	}
+}
+
+// WithReadAhead bounds how far a list reads ahead of its caller, in elements
+// and in bytes as they came; whichever is reached first. The default is 256
+// and 1 MiB. Zero elements make lists strictly lazy: nothing is read that was
+// not asked for.
+func WithReadAhead(elements int, bytes int64) Option {
+	return func(s *settings) error {
+		if elements < 0 || bytes < 1 && elements > 0 {
+			return fmt.Errorf("WithReadAhead: %d elements and %d bytes are no bounds", elements, bytes)
+		}
+		s.aheadCount, s.aheadBytes = elements, bytes
+		return nil
+	}
+}
+
+// WithMaxPages bounds how many pages one range over a list asks for; the
+// default is 100,000. A longer list ends in [ErrTooMany].
+func WithMaxPages(pages int) Option {
+	return func(s *settings) error {
+		if pages < 1 {
+			return fmt.Errorf("WithMaxPages: %d pages is no bound", pages)
+		}
+		s.maxPages = pages
+		return nil
+	}
+}
+
+// CallOption sets up one call.
+type CallOption func(*callSettings) error
+
+type callSettings struct {
+	response       *Response
+	header         http.Header
+	idempotencyKey string
+}
+
+// Response is what is known of an answer besides its value.
+type Response struct {
+	// Status is the HTTP status; 0 if there was no answer.
+	Status int
+	// Header are the answer's headers; nil if there was no answer.
+	Header http.Header
+	// RequestID is the server's id for the request; empty if it sends none.
+	RequestID string
+	// Attempts is how many requests were made.
+	Attempts int
+	// Took is the time from the call to the answer's headers.
+	Took time.Duration
+}
+
+// WithResponse fills into with what is known of the answer, also if the call
+// fails. On a list it is that of the last page asked for; read it between or
+// after ranges, not during one.
+func WithResponse(into *Response) CallOption {
+	return func(s *callSettings) error {
+		if into == nil {
+			return errors.New("WithResponse: the target is nil")
+		}
+		s.response = into
+		return nil
+	}
+}
+
+// reserved are the headers that a call cannot set.
+var reserved = map[string]bool{
+	"Authorization": true, "Host": true, "Content-Length": true, "Content-Type": true, "Transfer-Encoding": true,
+	"Connection": true, "Cookie": true, "Proxy-Authorization": true, "Accept-Encoding": true, "Te": true, "Upgrade": true,
+}
+
+// WithHeader sends one more header. The headers that say where a request goes,
+// on whose behalf and how it is framed are refused.
+func WithHeader(name, value string) CallOption {
+	return func(s *callSettings) error {
+		canonical := http.CanonicalHeaderKey(name)
+		if !validHeaderName(name) || !validHeaderValue(value) {
+			return fmt.Errorf("WithHeader: %q cannot be sent as a header", name)
+		}
+		if reserved[canonical] {
+			return fmt.Errorf("WithHeader: %s is the library's to set", canonical)
+		}
+		if s.header == nil {
+			s.header = http.Header{}
+		}
+		s.header.Set(canonical, value)
+		return nil
+	}
+}
+
+// WithIdempotencyKey names a create, so that a server that honours the key
+// does not create the same thing twice. At most 255 visible characters. The
+// header is inferred, not documented, for [Cosmic.CreateCertification]: it is
+// sent, and not relied on.
+func WithIdempotencyKey(key string) CallOption {
+	return func(s *callSettings) error {
+		if key == "" || len(key) > 255 || !validHeaderValue(key) {
+			return errors.New("WithIdempotencyKey: want 1 to 255 visible characters")
+		}
+		s.idempotencyKey = key
+		return nil
+	}
+}
+
+func validHeaderValue(v string) bool {
+	for i := range len(v) {
+		if v[i] < ' ' || v[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func validHeaderName(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return name != ""
+}

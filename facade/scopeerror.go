@@ -1,0 +1,56 @@
+package facade
+
+import (
+	"fmt"
+	"strings"
+)
+
+// ScopeError is a call that needs scopes which the token does not have. It
+// answers errors.Is for [ErrForbidden].
+//
+// With Refused false the call was not made: the grant of the current token,
+// from GET /v1/me, lacks Missing. With Refused true the server answered 403;
+// it unwraps to the [*Error] of that answer, and Missing is empty if every
+// scope is there, so that the reason lies elsewhere.
+type ScopeError struct {
+	// Operation is the call.
+	Operation OperationID
+	// Need are the scopes that the operation needs.
+	Need []string
+	// Have are the scopes of the token, under their current names; nil if
+	// they are not known.
+	Have []string
+	// Missing are those of Need that are not in Have.
+	Missing []string
+	// Refused says that it was the server who refused.
+	Refused bool
+	// Err is the server's answer where Refused is true.
+	Err error
+}
+
+// Error implements error.
+func (e *ScopeError) Error() string {
+	if !e.Refused {
+		return fmt.Sprintf("%s needs the scope %s, which the sign-in does not have (it has %s): "+
+			"add the scope to the app in the developer portal and sign in again; the call was not made",
+			e.Operation, strings.Join(e.Missing, " and "), list(e.Have))
+	}
+	hint := "the needed scopes (" + list(e.Need) + ") may be there all the same: scopes do not replace membership or visibility"
+	if len(e.Missing) > 0 {
+		hint = "the scope " + strings.Join(e.Missing, " and ") + " is missing"
+	}
+	return fmt.Sprintf("the server does not allow %s: %s: %v", e.Operation, hint, e.Err)
+}
+
+// Unwrap returns the server's answer, if there was one.
+func (e *ScopeError) Unwrap() error { return e.Err }
+
+// Is reports true for ErrForbidden.
+func (e *ScopeError) Is(target error) bool { return target == ErrForbidden }
+
+func list(scopes []string) string {
+	if len(scopes) == 0 {
+		return "none"
+	}
+	return strings.Join(scopes, ", ")
+}

@@ -1,0 +1,67 @@
+package facade
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/credkit/credkit-go/api/certn"
+)
+
+// User is a user of a Certn partner account. Only ID is always there. Most of
+// the real object is not documented and stands in Extra.
+type User struct {
+	certn.User
+	// Extra has the members that the specification does not know, as they
+	// came; nil if there are none. It is written flat by json.Marshal.
+	Extra extra `json:",embed"`
+}
+
+// bareUser has the fields of a User without its methods.
+type bareUser User
+
+// MarshalJSON writes the user as the service does, Extra included.
+func (u User) MarshalJSON() ([]byte, error) { return marshal(bareUser(u)) }
+
+// UnmarshalJSON reads a user as the service writes it.
+func (u *User) UnmarshalJSON(b []byte) error {
+	var bare bareUser
+	if err := unmarshal(b, &bare); err != nil {
+		return err
+	}
+	*u = User(bare)
+	return nil
+}
+
+// Name returns the user's given and family name, or the e-mail address, or "".
+func (u User) Name() string {
+	if name := strings.TrimSpace(u.FirstName + " " + u.LastName); name != "" {
+		return name
+	}
+	return u.Email
+}
+
+// decodeUser decodes one element of a list.
+func decodeUser(raw []byte, into *User) error {
+	*into = User{}
+	if err := object(raw, (*bareUser)(into)); err != nil {
+		return err
+	}
+	if into.ID == (UUID{}) {
+		return &misfit{"", "a user without an id"}
+	}
+	return nil
+}
+
+// ByID picks the user with the given id.
+func ByID(id string) Match[User] {
+	return byID("a user", id, func(u User) UUID { return u.ID })
+}
+
+// ByEmail picks the user with the given e-mail address, in upper or lower case.
+func ByEmail(address string) Match[User] {
+	want := strings.TrimSpace(address)
+	if want == "" {
+		return Match[User]{err: errors.New("ByEmail: the address is empty")}
+	}
+	return Matching("a user with that e-mail address", func(u User) bool { return strings.EqualFold(u.Email, want) })
+}
