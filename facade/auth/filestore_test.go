@@ -22,10 +22,10 @@ func newFileStore(t *testing.T) (*auth.FileStore, string) {
 	return store, dir
 }
 
-// save puts record under key.
+// save puts record under key; the empty one deletes.
 func save(t *testing.T, store auth.Store, key, record string) {
 	t.Helper()
-	err := store.Update(t.Context(), key, func(context.Context, []byte) ([]byte, error) { return []byte(record), nil })
+	err := store.Update(t.Context(), key, func(context.Context, []byte) ([]byte, error) { return append([]byte{}, record...), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,64 +48,6 @@ func only(t *testing.T, dir, suffix string) string {
 		t.Fatalf("%s has %d files *%s, want 1 (%v)", dir, len(paths), suffix, err)
 	}
 	return paths[0]
-}
-
-func TestFileStoreKeepsItsFilesPrivate(t *testing.T) {
-	store, dir := newFileStore(t)
-	save(t, store, "worker-42", "record")
-	for _, want := range []struct {
-		path string
-		mode os.FileMode
-	}{{dir, 0o700}, {only(t, dir, ".record"), 0o600}, {only(t, dir, ".lock"), 0o600}} {
-		info, err := os.Stat(want.path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if info.Mode().Perm() != want.mode {
-			t.Errorf("%s has mode %v, want %v", want.path, info.Mode().Perm(), want.mode)
-		}
-	}
-}
-
-func TestFileStoreRefusesWhatOthersCanReach(t *testing.T) {
-	store, dir := newFileStore(t)
-	save(t, store, "a", "record")
-	refused := func(what string, err error) {
-		t.Helper()
-		if err == nil || !strings.Contains(err.Error(), "chmod") || !strings.Contains(err.Error(), dir) {
-			t.Errorf("%s: got %v, want an error that names the path and chmod", what, err)
-		}
-	}
-	update := func() error {
-		return store.Update(t.Context(), "a", func(context.Context, []byte) ([]byte, error) {
-			t.Error("f was called")
-			return nil, nil
-		})
-	}
-
-	chmod(t, only(t, dir, ".record"), 0o640)
-	_, err := store.Load(t.Context(), "a")
-	refused("loading a readable record", err)
-	refused("updating a readable record", update())
-	chmod(t, only(t, dir, ".record"), 0o600)
-
-	chmod(t, only(t, dir, ".lock"), 0o604)
-	refused("updating under a readable lock", update())
-	chmod(t, only(t, dir, ".lock"), 0o600)
-
-	chmod(t, dir, 0o755)
-	_, err = auth.NewFileStore(dir)
-	refused("opening a readable folder", err)
-	chmod(t, dir, 0o700)
-
-	wantRecord(t, store, "a", "record")
-}
-
-func chmod(t *testing.T, path string, mode os.FileMode) {
-	t.Helper()
-	if err := os.Chmod(path, mode); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestFileStoreNeverOverwritesACorruptRecord(t *testing.T) {
@@ -154,5 +96,128 @@ func TestFileStoreNeverOverwritesACorruptRecord(t *testing.T) {
 				t.Errorf("the file was changed (%v)", err)
 			}
 		})
+	}
+}
+
+func TestFileStoreKeysGoesOnAfterACorruptRecord(t *testing.T) {
+	store, dir := newFileStore(t)
+	save(t, store, "bad", "record")
+	path := only(t, dir, ".record")
+	save(t, store, "good", "record")
+	save(t, store, "better", "record")
+	if err := os.WriteFile(path, []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	keys, errs := 0, 0
+	for key, err := range store.Keys(t.Context()) {
+		switch {
+		case err == nil && errs == 0 && key != "bad":
+			keys++
+		case errors.Is(err, auth.ErrCorruptRecord) && key == "":
+			errs++
+		default:
+			t.Errorf("Keys gave %q, %v", key, err)
+		}
+	}
+	if keys != 2 || errs != 1 {
+		t.Errorf("Keys gave %d keys and %d errors, want 2 and then 1", keys, errs)
+	}
+}
+
+func TestFileStoreRefusesARecordUnderAnotherName(t *testing.T) {
+	store, dir := newFileStore(t)
+	save(t, store, "a", "record")
+	content, err := os.ReadFile(only(t, dir, ".record"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, store, "a", "")
+	save(t, store, "b", "record")
+	if err := os.WriteFile(only(t, dir, ".record"), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Load(t.Context(), "b"); !errors.Is(err, auth.ErrCorruptRecord) || !strings.Contains(err.Error(), `"a"`) {
+		t.Errorf("Load gave %v, want ErrCorruptRecord and whose record it is", err)
+	}
+}
+
+// TestFileStoreTidiesUp finds what a killed process has left half written.
+func TestFileStoreTidiesUp(t *testing.T) {
+	store, dir := newFileStore(t)
+	save(t, store, "a", "record")
+	temp := strings.TrimSuffix(only(t, dir, ".record"), ".record") + ".tmp"
+	leave := func() {
+		if err := os.WriteFile(temp, []byte("half a rec"), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	there := func() bool {
+		_, err := os.Stat(temp)
+		return err == nil
+	}
+	open := func() {
+		if _, err := auth.NewFileStore(dir); err != nil {
+			t.Error(err)
+		}
+	}
+
+	leave()
+	wantRecord(t, store, "a", "record")
+	open()
+	if there() {
+		t.Error("opening the store leaves it")
+	}
+	leave()
+	err := store.Update(t.Context(), "a", func(context.Context, []byte) ([]byte, error) {
+		if there() {
+			t.Error("an Update leaves it")
+		}
+		leave() // as if another process had the lock and was writing
+		if open(); !there() {
+			t.Error("opening the store removes what is being written")
+		}
+		return []byte("new"), nil
+	})
+	if err != nil || there() {
+		t.Errorf("the save failed or left its file: %v", err)
+	}
+	wantRecord(t, store, "a", "new")
+	leave()
+	save(t, store, "a", "")
+	if there() {
+		t.Error("deleting the record leaves it")
+	}
+}
+
+func TestFileStoreNoticesThatItsFolderIsGone(t *testing.T) {
+	store, dir := newFileStore(t)
+	save(t, store, "a", "record")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if record, err := store.Load(t.Context(), "a"); err == nil {
+		t.Errorf("Load gave %q, want an error: there is no store", record)
+	}
+	err := store.Update(t.Context(), "a", func(context.Context, []byte) ([]byte, error) {
+		t.Error("f was called")
+		return nil, nil
+	})
+	if err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("Update gave %v, want an error that names the folder", err)
+	}
+}
+
+func TestFileStoreRefusesWhatIsNoFolder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, filepath.Join(file, "store")} {
+		if _, err := auth.NewFileStore(dir); err == nil || !strings.Contains(err.Error(), file) {
+			t.Errorf("NewFileStore(%q) gave %v, want an error that names the file", dir, err)
+		}
+	}
+	if _, err := auth.NewFileStore(""); err == nil {
+		t.Error("an empty name was taken")
 	}
 }

@@ -1,0 +1,102 @@
+//go:build unix
+
+package auth_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/credkit/credkit-go/facade/auth"
+)
+
+func TestFileStoreKeepsItsFilesPrivate(t *testing.T) {
+	store, dir := newFileStore(t)
+	save(t, store, "worker-42", "record")
+	for _, want := range []struct {
+		path string
+		mode os.FileMode
+	}{{dir, 0o700}, {only(t, dir, ".record"), 0o600}, {only(t, dir, ".lock"), 0o600}} {
+		info, err := os.Stat(want.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != want.mode {
+			t.Errorf("%s has mode %v, want %v", want.path, info.Mode().Perm(), want.mode)
+		}
+	}
+}
+
+func TestFileStoreRefusesWhatOthersCanReach(t *testing.T) {
+	store, dir := newFileStore(t)
+	save(t, store, "a", "record")
+	refused := func(what string, err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), "chmod") || !strings.Contains(err.Error(), dir) {
+			t.Errorf("%s: got %v, want an error that names the path and chmod", what, err)
+		}
+	}
+	update := func() error {
+		return store.Update(t.Context(), "a", func(context.Context, []byte) ([]byte, error) {
+			t.Error("f was called")
+			return nil, nil
+		})
+	}
+
+	chmod(t, only(t, dir, ".record"), 0o640)
+	_, err := store.Load(t.Context(), "a")
+	refused("loading a readable record", err)
+	refused("updating a readable record", update())
+	chmod(t, only(t, dir, ".record"), 0o600)
+
+	chmod(t, only(t, dir, ".lock"), 0o604)
+	refused("updating under a readable lock", update())
+	chmod(t, only(t, dir, ".lock"), 0o600)
+
+	chmod(t, dir, 0o755)
+	_, err = auth.NewFileStore(dir)
+	refused("opening a readable folder", err)
+	chmod(t, dir, 0o700)
+
+	wantRecord(t, store, "a", "record")
+}
+
+func chmod(t *testing.T, path string, mode os.FileMode) {
+	t.Helper()
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFileStoreRefusesAFolderOfSomebodyElse(t *testing.T) {
+	dir := "/usr" // which belongs to root
+	if os.Geteuid() == 0 {
+		dir = filepath.Join(t.TempDir(), "store")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(dir, 12345, 12345); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := auth.NewFileStore(dir); err == nil || !strings.Contains(err.Error(), "belongs to user") || !strings.Contains(err.Error(), dir) {
+		t.Errorf("NewFileStore gave %v, want an error that says whose it is", err)
+	}
+}
+
+func TestFileStoreRefusesARecordThatIsNoFile(t *testing.T) {
+	store, dir := newFileStore(t)
+	save(t, store, "a", "record")
+	path := only(t, dir, ".record")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Load(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("Load gave %v, want an error that names the path", err)
+	}
+}
