@@ -1,0 +1,417 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// bubble runs f in fake time with a signed-in store and one process.
+func bubble(t *testing.T, f func(t *testing.T, s *tokenServer, store *faultyStore, p *process)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), &faultyStore{Store: NewMemoryStore(), saveErr: errDisk}
+		s.signIn(t, store)
+		p := start(t, s, store)
+		f(t, s, store, p)
+		p.stop(t)
+	})
+}
+
+func mustToken(t *testing.T, src Source) Token {
+	t.Helper()
+	tok, err := src.Token(t.Context())
+	if err != nil || tok.IsZero() {
+		t.Fatalf("Token: %v, zero: %t", err, tok.IsZero())
+	}
+	return tok
+}
+
+func TestACachedTokenAllocatesNothing(t *testing.T) {
+	s, store := newTokenServer(), NewMemoryStore()
+	s.signIn(t, store)
+	p := start(t, s, store)
+	defer p.stop(t)
+	cc, err := ClientCredentials("id", "secret").Source(s.endpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	for name, src := range map[string]Source{"session": p.src, "client credentials": cc} {
+		mustToken(t, src)
+		if n := testing.AllocsPerRun(1000, func() {
+			if _, err := src.Token(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations for a cached token", name, n)
+		}
+	}
+}
+
+func TestTenThousandGoroutinesAtAnExpiryAreOneRequest(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		old := mustToken(t, p.src)
+		time.Sleep(2 * time.Hour)
+		s.delay = time.Second
+		var wg sync.WaitGroup
+		for range 10_000 {
+			wg.Go(func() {
+				if tok, err := p.src.Token(t.Context()); err != nil || tok == old {
+					t.Errorf("Token: %v, the old one: %t", err, tok == old)
+				}
+			})
+		}
+		wg.Wait()
+		if n := s.requests(); n != 1 {
+			t.Errorf("%d token requests, want 1", n)
+		}
+	})
+}
+
+func TestInTheAdvisoryWindowNobodyWaits(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		old := mustToken(t, p.src)
+		s.delay = 10 * time.Second
+		begin := time.Now()
+		for time.Since(begin) < 3500*time.Second { // mandatory begins 30 s before the end
+			before := time.Now()
+			var wg sync.WaitGroup
+			for range 10 {
+				wg.Go(func() { mustToken(t, p.src) })
+			}
+			wg.Wait()
+			if d := time.Since(before); d != 0 {
+				t.Fatalf("a call waited %s at %s of the token's life", d, time.Since(begin))
+			}
+			time.Sleep(time.Second)
+		}
+		if n := s.requests(); n != 1 {
+			t.Errorf("%d token requests, want 1", n)
+		}
+		if mustToken(t, p.src) == old {
+			t.Error("the token was not renewed")
+		}
+	})
+}
+
+func TestTheAdvisoryWindowIsJittered(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for range 100 {
+		l := newLease(NewToken("x", time.Time{}), "v", time.Hour, time.Hour, true)
+		if w := l.end - l.soft; w > 5*time.Minute || w < 3*time.Minute {
+			t.Fatalf("advisory window of %s", w)
+		}
+		if w := l.end - l.hard; w != 30*time.Second {
+			t.Fatalf("mandatory window of %s", w)
+		}
+		seen[l.soft] = true
+	}
+	if len(seen) < 50 {
+		t.Errorf("only %d different windows in 100", len(seen))
+	}
+	l := newLease(NewToken("x", time.Time{}), "v", time.Second, time.Second, true)
+	if l.end-l.hard != 100*time.Millisecond || l.soft > l.hard || l.end-l.soft > 250*time.Millisecond {
+		t.Errorf("windows of a one-second token: %s, %s", l.end-l.soft, l.end-l.hard)
+	}
+}
+
+func TestOneCancelledCallerDoesNotFailTheOthers(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		mustToken(t, p.src)
+		time.Sleep(2 * time.Hour)
+		s.delay = 5 * time.Second
+		ctx, cancel := context.WithCancel(t.Context())
+		first := make(chan error)
+		go func() {
+			_, err := p.src.Token(ctx)
+			first <- err
+		}()
+		synctest.Wait() // the first caller has begun the request
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() { mustToken(t, p.src) })
+		}
+		synctest.Wait()
+		cancel()
+		if err := <-first; !errors.Is(err, context.Canceled) {
+			t.Errorf("the cancelled caller got %v", err)
+		}
+		wg.Wait()
+		if n := s.requests(); n != 1 {
+			t.Errorf("%d token requests, want 1", n)
+		}
+	})
+}
+
+func TestACallerIsBackAtItsDeadlineWhenTheEndpointHangs(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		mustToken(t, p.src)
+		time.Sleep(2 * time.Hour)
+		s.then(hangsAfter)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		begin := time.Now()
+		_, err := p.src.Token(ctx)
+		if d := time.Since(begin); d != 100*time.Millisecond || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("back after %s with %v", d, err)
+		}
+		// The request goes on without its caller, and is tried again: by then
+		// the server has rotated, and forgives the parent.
+		mustToken(t, p.src)
+		if d := time.Since(begin); d < TokenTimeout || d > TokenTimeout+time.Second {
+			t.Errorf("renewed after %s", d)
+		}
+		s.invariant(t, store)
+	})
+}
+
+func TestAFailedEarlyRenewalIsInvisible(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		old := mustToken(t, p.src)
+		for range 100 {
+			s.then(says(503, "text/html", "<h1>sorry</h1>"))
+		}
+		begin := time.Now()
+		for time.Since(begin) < 3550*time.Second {
+			if tok := mustToken(t, p.src); tok != old {
+				t.Fatal("renewed against a failing server")
+			}
+			time.Sleep(time.Second)
+		}
+		// Pauses grow to half a minute: a window of at most 5 minutes sees few.
+		if n := s.requests(); n < 5 || n > 20 {
+			t.Errorf("%d token requests in the advisory window", n)
+		}
+		// In the mandatory window callers wait, but the old token still serves.
+		for time.Since(begin) < 3595*time.Second {
+			if tok := mustToken(t, p.src); tok != old {
+				t.Fatal("renewed against a failing server")
+			}
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Minute)
+		var te *TokenError
+		if _, err := p.src.Token(t.Context()); !errors.As(err, &te) || te.Status != 503 {
+			t.Errorf("after the end: %v", err)
+		}
+		s.mu.Lock()
+		s.script = nil
+		s.mu.Unlock()
+		time.Sleep(retryNeeded + time.Second)
+		mustToken(t, p.src)
+	})
+}
+
+func TestRetryAfterIsKept(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		mustToken(t, p.src)
+		time.Sleep(2 * time.Hour)
+		begin := time.Now()
+		s.then(saysWith(429, "Retry-After", "7"))
+		mustToken(t, p.src)
+		if d := time.Since(begin); d < 7*time.Second || d > 8*time.Second {
+			t.Errorf("a short Retry-After: renewed after %s, want 7s", d)
+		}
+		time.Sleep(2 * time.Hour)
+		begin = time.Now()
+		s.then(saysWith(429, "Retry-After", begin.Add(10*time.Minute).UTC().Format(http.TimeFormat)))
+		n := s.requests()
+		var te *TokenError
+		for time.Since(begin) < 9*time.Minute {
+			before := time.Now()
+			if _, err := p.src.Token(t.Context()); !errors.As(err, &te) || te.Status != 429 || time.Since(before) != 0 {
+				t.Fatalf("a long Retry-After: %v after %s", err, time.Since(before))
+			}
+			time.Sleep(10 * time.Second)
+		}
+		if got := s.requests() - n; got != 1 {
+			t.Errorf("%d requests although the server asked for patience", got)
+		}
+		time.Sleep(2 * time.Minute)
+		mustToken(t, p.src)
+	})
+}
+
+func TestAServerThatRefusesEveryTokenCausesNoStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		s.signIn(t, store)
+		var fleet []*process
+		for range 3 {
+			fleet = append(fleet, start(t, s, store))
+		}
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		outcomes := map[string]int{}
+		begin := time.Now()
+		for i := range 300 {
+			wg.Go(func() {
+				p := fleet[i%3]
+				for time.Since(begin) < 10*time.Minute {
+					tok, err := p.src.Token(t.Context())
+					if err == nil {
+						_, err = p.src.Renew(t.Context(), tok) // the service said 401
+					}
+					mu.Lock()
+					switch {
+					case err == nil:
+						outcomes["renewed"]++
+					case errors.Is(err, ErrRefused):
+						outcomes["spared"]++
+					default:
+						outcomes[err.Error()]++
+					}
+					mu.Unlock()
+					time.Sleep(time.Second)
+				}
+			})
+		}
+		wg.Wait()
+		if n := s.requests(); n > 11 || n < 8 {
+			t.Errorf("%d rotations in 10 minutes, want about one a minute", n)
+		}
+		if len(outcomes) != 2 {
+			t.Errorf("outcomes: %v", outcomes)
+		}
+		t.Logf("%d rotations; %v", s.requests(), outcomes)
+		for _, p := range fleet {
+			p.stop(t)
+		}
+	})
+}
+
+func TestRenewTakesWhatIsNewerAlready(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		first := mustToken(t, p.src)
+		second, err := p.src.Renew(t.Context(), first)
+		if err != nil || second == first {
+			t.Fatalf("Renew: %v", err)
+		}
+		for range 3 { // late 401s to the first token
+			if tok, err := p.src.Renew(t.Context(), first); err != nil || tok != second {
+				t.Errorf("Renew of an old token: %v", err)
+			}
+		}
+		// Another process with the first token finds the second in the store.
+		other := start(t, s, store)
+		if tok, err := other.src.Renew(t.Context(), first); err != nil || tok.Value() != second.Value() {
+			t.Errorf("Renew in another process: %v", err)
+		}
+		other.stop(t)
+		if n := s.requests(); n != 1 {
+			t.Errorf("%d requests, want 1", n)
+		}
+	})
+}
+
+func TestAnEarlyRenewalGivesWayToAnotherProcess(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		mustToken(t, p.src)
+		time.Sleep(3500 * time.Second) // in the advisory window
+		release := make(chan struct{})
+		go func() {
+			if err := store.Update(t.Context(), "k", func(context.Context, []byte) ([]byte, error) {
+				<-release
+				return nil, nil
+			}); err != nil {
+				t.Error(err)
+			}
+		}()
+		synctest.Wait()
+		mustToken(t, p.src)
+		time.Sleep(20 * time.Second)
+		if err, _ := p.src.(*session).lastFailure(); err != nil || s.requests() != 0 || p.kinds() != "adopted" {
+			t.Errorf("giving way: last error %v, %d requests, changes %q", err, s.requests(), p.kinds())
+		}
+		close(release)
+		mustToken(t, p.src)
+		time.Sleep(time.Second)
+		if s.requests() != 1 {
+			t.Errorf("%d requests, want 1", s.requests())
+		}
+	})
+}
+
+func TestClosedSessionsStartNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		s.signIn(t, store)
+		p := start(t, s, store)
+		mustToken(t, p.src)
+		time.Sleep(2 * time.Hour)
+		s.delay = 5 * time.Second
+		got := make(chan error)
+		go func() {
+			_, err := p.src.Token(t.Context())
+			got <- err
+		}()
+		synctest.Wait()
+		begin := time.Now()
+		p.stop(t) // waits for the request in flight
+		if d := time.Since(begin); d != 5*time.Second {
+			t.Errorf("Close took %s, the request 5s", d)
+		}
+		if err := <-got; err != nil {
+			t.Errorf("the caller of the request in flight: %v", err)
+		}
+		s.invariant(t, store)
+		mustToken(t, p.src) // at hand
+		time.Sleep(2 * time.Hour)
+		if _, err := p.src.Token(t.Context()); !errors.Is(err, ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+		p.stop(t) // again
+	})
+}
+
+func TestCloseCutsWhatOutlivesItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		s.signIn(t, store)
+		p := start(t, s, store)
+		mustToken(t, p.src)
+		time.Sleep(2 * time.Hour)
+		s.then(hangsAfter)
+		go p.src.Token(t.Context()) //nolint:errcheck // its error is not what this is about
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin := time.Now()
+		if err := p.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second {
+			t.Errorf("Close: %v after %s", err, time.Since(begin))
+		}
+		synctest.Wait() // the bubble fails if a goroutine stays
+		s.invariant(t, store)
+	})
+}
+
+func TestManySessionsShareOneSource(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		e := s.endpoint()
+		a, err := p.Key("k").Source(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := p.Key("k").Source(e)
+		if err != nil || a != b {
+			t.Errorf("two bindings to one endpoint gave two sources, %v", err)
+		}
+		e.TokenURL = "http://example.com/token"
+		var ce *ConfigError
+		if _, err := p.Key("k").Source(e); !errors.As(err, &ce) {
+			t.Errorf("a token URL in the clear: %v", err)
+		}
+		if _, err := p.Key("").Source(s.endpoint()); !errors.As(err, &ce) {
+			t.Errorf("an empty key: %v", err)
+		}
+		if got := fmt.Sprint(p.Key("k")); got != `auth.Session("k")` {
+			t.Errorf("printed: %s", got)
+		}
+	})
+}
