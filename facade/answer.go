@@ -46,12 +46,19 @@ func (a *answer) failed(err error) *Error {
 	e.Err = err
 	var limit *transport.LimitError
 	var reauth *auth.ReauthError
+	var token *auth.TokenError
 	var large *safehttp.TooLargeError
 	switch {
 	case errors.As(err, &limit):
 		e.kind = ErrRateLimited
-	case errors.As(err, &reauth):
+	case errors.As(err, &reauth), errors.Is(err, auth.ErrRefused):
 		e.kind = ErrUnauthorized
+	case errors.As(err, &token) && token.Status == http.StatusGone:
+		e.kind = ErrRetired
+		a.retired(e)
+	case errors.As(err, &token) && token.Status == http.StatusTooManyRequests:
+		e.kind = ErrRateLimited
+		e.RetryAfter = token.RetryAfter
 	case errors.As(err, &large):
 		e.kind = ErrBadAnswer
 		e.Message = "raise the bound with WithMaxAnswer if such an answer is right"
@@ -109,11 +116,18 @@ func (a *answer) check() error {
 	if len(body) == 0 {
 		e.Err = err // the status says more than a body that could not be read
 	}
-	if status == http.StatusGone && a.client.service.Successor != "" {
-		e.Message = strings.TrimSpace(e.Message + " " + a.client.service.Title +
-			" is reported as retired; its successor is " + a.client.service.Successor)
+	if status == http.StatusGone {
+		a.retired(e)
 	}
 	return e
+}
+
+// retired says what is known of a service that answers that it is gone.
+func (a *answer) retired(e *Error) {
+	if successor := a.client.service.Successor; successor != "" {
+		e.Message = strings.TrimSpace(e.Message + " " + a.client.service.Title +
+			" is reported as retired; its successor is " + successor)
+	}
 }
 
 // checkType refuses a good status with a body that cannot be JSON, such as the
