@@ -1,0 +1,336 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestOutcomes drives each outcome of outcome.go through a whole session: the
+// access token is over, the first token request ends as scripted, and then the
+// server is well again.
+func TestOutcomes(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		steps    []step
+		requests int           // until the first caller has its answer
+		waits    time.Duration // at least
+		err      string        // of the first caller, "" for success
+		state    SessionState  // afterwards
+	}{
+		{"503 is tried again", []step{says(503, "text/plain", "busy")}, 2, 1, "", StateGood},
+		{"three 502 in a row are tried again", []step{says(502, "", ""), says(502, "", ""), says(502, "", "")}, 4, 1, "", StateGood},
+		{"500 after rotating is forgiven", []step{rotatesThen(func(*http.Response) (*http.Response, error) { return jsonAnswer(500, "{}"), nil })}, 2, 1, "", StateGood},
+		{"408 is tried again", []step{says(408, "", "")}, 2, 1, "", StateGood},
+		{"429 waits as long as asked", []step{saysWith(429, "Retry-After", "3")}, 2, 3 * time.Second, "", StateGood},
+		{"429 without Retry-After waits a little", []step{says(429, "", "")}, 2, 1, "", StateGood},
+		{"429 beyond the budget fails now", []step{saysWith(429, "Retry-After", "3600")}, 1, 0, "asks for patience (HTTP 429 Too Many Requests); the server asks to wait 1h0m0s", StateGood},
+		{"200 with HTML is tried again", []step{says(200, "text/html", "<html>login</html>")}, 2, 1, "", StateGood},
+		{"200 with {} is tried again", []step{says(200, "application/json", "{}")}, 2, 1, "", StateGood},
+		{"200 with null, an array, nothing", []step{says(200, "application/json", "null"), says(200, "application/json", `[1]`), says(204, "", "")}, 4, 1, "", StateGood},
+		{"never left this process", []step{unreachable}, 2, 1, "", StateGood},
+		{"cut before rotating", []step{cutBefore}, 2, 1, "", StateGood},
+		{"cut after rotating", []step{cutAfter}, 2, 1, "", StateGood},
+		{"cut after rotating, three times", []step{cutAfter, cutAfter, cutAfter}, 4, 1, "", StateGood},
+		{"cut in the body behind the refresh token", []step{cutIn(3)}, 1, 0, "", StateGood},
+		{"cut in the body before the refresh token", []step{cutIn(60)}, 2, 1, "", StateGood},
+		{"hangs", []step{hangs}, 2, TokenTimeout, "", StateGood},
+		{"hangs after rotating", []step{hangsAfter}, 2, TokenTimeout, "", StateGood},
+		{"10 MB", []step{says(200, "application/json", `{"x":"`+strings.Repeat("x", 10<<20)+`"}`)}, 2, 1, "", StateGood},
+		{"10 MB behind the refresh token", []step{rotatesThen(padded)}, 1, 0, "", StateGood},
+		{"redirect to another host", []step{saysWith(307, "Location", "https://evil.example.com/token")}, 1, 0, "redirect, which is never followed", StateGood},
+		{"403 from a gateway", []step{says(403, "text/html", "<h1>no</h1>")}, 1, 0, "the endpoint refused (HTTP 403 Forbidden)", StateGood},
+		{"400 with an unknown code", []step{says(400, "application/json", `{"error":"slow_down_please"}`)}, 1, 0, "(code slow_down_please)", StateGood},
+		{"invalid_client", []step{says(401, "application/json", `{"error":"invalid_client"}`)}, 1, 0, "does not accept the app", StateGood},
+		{"401 without a body", []step{says(401, "", "")}, 1, 0, "does not accept the app", StateGood},
+		{"unauthorized_client", []step{says(400, "application/json", `{"error":"unauthorized_client"}`)}, 1, 0, "does not accept the app", StateGood},
+		{"invalid_grant", []step{says(400, "application/json", `{"error":"invalid_grant","error_description":"gone"}`)}, 1, 0, "(invalid_grant): sign in again", StateEnded},
+		{"invalid_grant with 200", []step{says(200, "application/json", `{"error":"invalid_grant"}`)}, 1, 0, "(invalid_grant): sign in again", StateEnded},
+		{"refresh_token_already_used", []step{says(400, "application/json", `{"code":400,"error_code":"refresh_token_already_used","msg":"x"}`)}, 1, 0, "(refresh_token_already_used): sign in again", StateEnded},
+		{"refresh_token_not_found", []step{says(400, "application/json", `{"error_code":"refresh_token_not_found"}`)}, 1, 0, "sign in again", StateEnded},
+		{"session_not_found", []step{says(400, "application/json", `{"error_code":"session_not_found"}`)}, 1, 0, "sign in again", StateEnded},
+		{"session_expired", []step{says(400, "application/json", `{"error_code":"session_expired"}`)}, 1, 0, "sign in again", StateEnded},
+		{"invalid_credentials", []step{says(400, "application/json", `{"error_code":"invalid_credentials"}`)}, 1, 0, "sign in again", StateEnded},
+		{"a dead code behind a 500 does not count", []step{says(500, "application/json", `{"error":"invalid_grant"}`)}, 2, 1, "", StateGood},
+		{"form-encoded answer", []step{rotatesThen(formed)}, 1, 0, "", StateGood},
+		{"JSON as text/html", []step{rotatesThen(func(r *http.Response) (*http.Response, error) {
+			r.Header.Set("Content-Type", "text/html")
+			return r, nil
+		})}, 1, 0, "", StateGood},
+		{"a refresh token but no access token is saved, and used", []step{rotatesThen(without("access_token"))}, 2, 1, "", StateGood},
+		{"a token type that is not understood", []step{rotatesThen(replaced("bearer", "mac"))}, 2, 1, "", StateGood},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+				mustToken(t, p.src)
+				time.Sleep(2 * time.Hour)
+				s.then(c.steps...)
+				begin := time.Now()
+				_, err := p.src.Token(t.Context())
+				if got := time.Since(begin); got < c.waits || (c.waits == 0 && got != 0) {
+					t.Errorf("answered after %s, want at least %s", got, c.waits)
+				}
+				if (err == nil) != (c.err == "") || (err != nil && !strings.Contains(err.Error(), c.err)) {
+					t.Fatalf("error %v, want %q", err, c.err)
+				}
+				if n := s.requests(); n != c.requests {
+					t.Errorf("%d requests, want %d", n, c.requests)
+				}
+				st, err := p.Status(t.Context(), "k")
+				if err != nil || st.State != c.state {
+					t.Errorf("state %q, %v; want %q", st.State, err, c.state)
+				}
+				if c.state == StateEnded {
+					checkEnded(t, s, store, p)
+					return
+				}
+				time.Sleep(2 * time.Hour)
+				mustToken(t, p.src)
+				s.invariant(t, store)
+			})
+		})
+	}
+}
+
+// checkEnded checks promise 6 on a session that has just been marked.
+func checkEnded(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+	t.Helper()
+	n := s.requests()
+	other := start(t, s, store)
+	defer other.stop(t)
+	for range 100 {
+		for _, proc := range []*process{p, other} {
+			var re *ReauthError
+			if _, err := proc.src.Token(t.Context()); !errors.As(err, &re) || re.Key != "k" || re.At.IsZero() {
+				t.Fatalf("an ended session: %v", err)
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if s.requests() != n {
+		t.Error("the token of an ended session was sent")
+	}
+	if r := stored(t, store); r.RefreshToken != "" {
+		t.Error("the refresh token of an ended session is still stored")
+	}
+	s.signIn(t, store) // in a third process
+	time.Sleep(recheck)
+	mustToken(t, p.src)
+	mustToken(t, other.src)
+	time.Sleep(2 * time.Hour)
+	mustToken(t, p.src)
+	s.invariant(t, store)
+}
+
+func padded(r *http.Response) (*http.Response, error) {
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	return jsonAnswer(200, strings.TrimSuffix(string(b), "}")+`,"x":"`+strings.Repeat("x", 10<<20)+`"}`), nil
+}
+
+func formed(r *http.Response) (*http.Response, error) {
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	a := readAnswer(b, true)
+	return answerOf(200, "application/x-www-form-urlencoded", strings.NewReader(fmt.Sprintf("access_token=%s&refresh_token=%s&expires_in=3600", a.access, a.refresh))), nil
+}
+
+func without(member string) func(*http.Response) (*http.Response, error) {
+	return replaced(member, "nothing")
+}
+
+func replaced(old, next string) func(*http.Response) (*http.Response, error) {
+	return func(r *http.Response) (*http.Response, error) {
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		return jsonAnswer(200, strings.Replace(string(b), old, next, 1)), nil
+	}
+}
+
+func TestExpiresInOfEveryKind(t *testing.T) {
+	for raw, life := range map[string]time.Duration{
+		"": 0, "null": 0, "0": 0, "-5": 0, `"soon"`: 0, `"NaN"`: 0, `{}`: 0, "true": 0,
+		"3600": time.Hour, `"3600"`: time.Hour, "1.5": 1500 * time.Millisecond, `" 7 "`: 7 * time.Second,
+		"1e99": maxLifetime, "1e999": maxLifetime, "99999999999999999999": maxLifetime, `"Inf"`: maxLifetime,
+	} {
+		t.Run("expires_in "+raw, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+				first := mustToken(t, p.src)
+				s.expiresIn = raw
+				time.Sleep(2 * time.Hour)
+				second := mustToken(t, p.src)
+				if r := stored(t, store); second == first || r.AccessToken != second.Value() || r.life() != life {
+					t.Fatalf("renewed: %t; the record says %s, want %s", second != first, r.life(), life)
+				}
+				s.invariant(t, store)
+				n := s.requests()
+				if life == 0 { // used until it is refused, here and after a restart
+					if !second.Expires().IsZero() {
+						t.Errorf("the end is not known, but is said to be %s", second.Expires())
+					}
+					time.Sleep(1000 * time.Hour)
+					p2 := start(t, s, store)
+					if mustToken(t, p.src) != second || mustToken(t, p2.src).Value() != second.Value() || s.requests() != n {
+						t.Error("renewed although nobody refused it")
+					}
+					p2.stop(t)
+					if third, err := p.src.Renew(t.Context(), second); err != nil || third == second {
+						t.Errorf("Renew: %v", err)
+					}
+					return
+				}
+				if want := time.Now().Add(life); second.Expires().Sub(want).Abs() > time.Second {
+					t.Errorf("expires %s, want %s", second.Expires(), want)
+				}
+				time.Sleep(life / 2)
+				if mustToken(t, p.src) != second {
+					t.Error("renewed at half its life")
+				}
+				time.Sleep(life/2 + time.Second)
+				if mustToken(t, p.src) == second {
+					t.Error("not renewed at its end")
+				}
+				s.invariant(t, store)
+			})
+		})
+	}
+}
+
+func TestAnAnswerWithoutARefreshTokenKeepsTheOldOne(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		old := stored(t, store)
+		s.fixed = true
+		for range 5 {
+			time.Sleep(2 * time.Hour)
+			mustToken(t, p.src)
+			if r := stored(t, store); r.RefreshToken != old.RefreshToken || r.Version == old.Version {
+				t.Fatal("the refresh token was not kept")
+			}
+		}
+		if n := s.requests(); n != 5 {
+			t.Errorf("%d requests, want 5", n)
+		}
+	})
+}
+
+func TestASignInWithoutARefreshTokenLastsAsLongAsItsAccessToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		p := start(t, s, store)
+		defer p.stop(t)
+		g := newGrant(s.endpoint().TokenURL, client{id: testApp.ClientID}, answer{access: "a", life: time.Hour}, time.Now())
+		if err := p.SignIn(t.Context(), "k", g); err != nil || g.CanRenew() {
+			t.Fatal(err)
+		}
+		if st, err := p.Status(t.Context(), "k"); err != nil || st.State != StateGood || st.CanRenew {
+			t.Errorf("status: %+v, %v", st, err)
+		}
+		time.Sleep(time.Hour - time.Millisecond)
+		mustToken(t, p.src)
+		time.Sleep(time.Second)
+		var re *ReauthError
+		if _, err := p.src.Token(t.Context()); !errors.As(err, &re) || re.Reason != ReasonNoRefreshToken {
+			t.Errorf("after its end: %v", err)
+		}
+		if s.requests() != 0 {
+			t.Error("a request was made without a refresh token")
+		}
+	})
+}
+
+// TestTheRefreshTokenNeverReachesAnotherOrigin uses sockets: a second listener
+// hears everything that is sent there.
+func TestTheRefreshTokenNeverReachesAnotherOrigin(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		heard := 0
+		evil := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { heard++ }))
+		good := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, evil.URL+"/token", status)
+		}))
+		// The caller's client would follow redirects, and has opinions of its own.
+		e := Endpoint{Service: "cosmic", TokenURL: good.URL + "/token", HTTPClient: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}}
+		store := NewMemoryStore()
+		p, err := NewSessions(store, testApp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.SignIn(t.Context(), "k", newGrant(e.TokenURL, client{id: testApp.ClientID}, answer{refresh: "secret-refresh"}, time.Now())); err != nil {
+			t.Fatal(err)
+		}
+		src, err := p.Key("k").Source(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var te *TokenError
+		if _, err := src.Token(t.Context()); !errors.As(err, &te) || te.Status != status {
+			t.Errorf("%d: %v", status, err)
+		}
+		// The same session bound to the other origin: the record says no.
+		e.TokenURL = evil.URL + "/token"
+		src, err = p.Key("k").Source(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ce *ConfigError
+		if _, err := src.Token(t.Context()); !errors.As(err, &ce) || !strings.Contains(err.Error(), "belongs to the token endpoint") {
+			t.Errorf("another issuer: %v", err)
+		}
+		if heard != 0 {
+			t.Errorf("%d: the other origin heard %d requests", status, heard)
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		good.Close()
+		evil.Close()
+	}
+}
+
+func TestClientAuthentication(t *testing.T) {
+	for name, c := range map[string]struct {
+		app              App
+		basic, id, inBdy string
+	}{
+		"public":         {App{ClientID: "a b"}, "", "a b", ""},
+		"basic":          {App{ClientID: "a:b", ClientSecret: "s e/c+r=t"}, "Basic YSUzQWI6cytlJTJGYyUyQnIlM0R0", "", ""},
+		"secret in form": {App{ClientID: "a", ClientSecret: "s&t", AuthMethod: AuthPost}, "", "a", "s&t"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newTokenServer()
+			cl, err := c.app.client()
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := newPoster(s.endpoint(), cl)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.post(t.Context(), "refresh_token", map[string][]string{"refresh_token": {"r"}}) //nolint:errcheck // the server refuses, but has heard
+			got := s.sent[0]
+			if got.auth != c.basic || got.form.Get("client_id") != c.id || got.form.Get("client_secret") != c.inBdy {
+				t.Errorf("Authorization %q, form %v", got.auth, got.form)
+			}
+		})
+	}
+	for name, app := range map[string]App{
+		"no id": {}, "none with a secret": {ClientID: "a", ClientSecret: "s", AuthMethod: AuthNone},
+		"basic without a secret": {ClientID: "a", AuthMethod: AuthBasic}, "unknown method": {ClientID: "a", ClientSecret: "s", AuthMethod: "jwt"},
+	} {
+		var ce *ConfigError
+		if _, err := NewSessions(NewMemoryStore(), app); !errors.As(err, &ce) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
