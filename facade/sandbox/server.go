@@ -234,4 +234,7 @@ func (s *Sandbox) user(name string) (*User, bool) {
 	return nil, false
 }
 
-var errClosed = errors.New("sandbox: closed")
+var (
+	errClosed  = errors.New("sandbox: closed")
+	errTooLong = errors.New("it is longer than 1 MiB")
+)

@@ -105,12 +105,17 @@ func (v *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Request-Id", requestID(number))
 	}
 
-	body, err := io.ReadAll(http.MaxBytesReader(rec, r.Body, mostBody))
+	// Reading all of it leaves the connection usable, and lets net/http tell
+	// when the client leaves.
+	body, err := io.ReadAll(io.LimitReader(r.Body, mostBody+1))
+	if rest, _ := io.Copy(io.Discard, r.Body); rest > 0 || len(body) > mostBody {
+		err = errTooLong
+	}
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, call{number: number}))
 	r.URL = &url.URL{Path: path, RawQuery: r.URL.RawQuery}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if err != nil {
-		v.violation(rec, r, "the request's body could not be read, or is too long")
+		v.violation(rec, r, "the request's body cannot be read: "+err.Error())
 		return
 	}
 	answer := func(w http.ResponseWriter) { v.answer(w, r, at, under, len(body)) }
