@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/facade"
+)
+
+type certsCommand struct {
+	Expiring span     `placeholder:"30d" help:"Only those that are valid and expire within this time: 30d, 2w, 36h."`
+	Expired  bool     `help:"Only those that have expired."`
+	Type     []string `placeholder:"SLUG" help:"Only those of this type. May be repeated."`
+	Status   []string `placeholder:"WORD" help:"Only those with this word as their validity, lifecycle or verification status. May be repeated."`
+	Limit    int      `placeholder:"N" help:"Stop after so many."`
+}
+
+// Run lists the certifications of who is signed in.
+func (c *certsCommand) Run(ctx context.Context, p *program) error {
+	now := p.now()
+	matches, err := c.matches(now)
+	if err != nil {
+		return err
+	}
+	// Without filters, what is wanted is one page, and nothing ahead of it.
+	op, _ := cosmic.Service.Operation(facade.ListCertifications)
+	short := len(matches) == 0 && c.Limit > 0 && c.Limit <= op.Pagination.MaxSize
+	var opts []facade.Option
+	if short {
+		opts = append(opts, facade.WithReadAhead(0, 0))
+	}
+	client, err := p.cosmic(ctx, opts...)
+	if err != nil {
+		return err
+	}
+	certifications := client.Certifications().Where(matches...)
+	if short {
+		certifications = certifications.PageSize(c.Limit)
+	}
+	n, err := list(p, certifications.All(ctx), c.Limit, newRows(p, certificationLayout(now)))
+	if err == nil && n == 0 && p.format() == asTable {
+		p.say("no certifications%s", map[bool]string{true: " that fit", false: ""}[len(matches) > 0])
+	}
+	return err
+}
+
+// matches are the filters as the facade has them.
+func (c *certsCommand) matches(now time.Time) (matches []facade.Match[facade.Certification], err error) {
+	switch {
+	case c.Limit < 0:
+		return nil, usagef("--limit %d: want a number above 0", c.Limit)
+	case c.Expiring > 0 && c.Expired:
+		return nil, usagef("--expiring and --expired exclude each other: what has expired does not expire any more")
+	case c.Expiring > 0:
+		matches = append(matches, facade.Expiring(now, time.Duration(c.Expiring)))
+	case c.Expired:
+		matches = append(matches, facade.Expired(now))
+	}
+	if len(c.Type) > 0 {
+		matches = append(matches, facade.TypeSlug(c.Type...))
+	}
+	if len(c.Status) > 0 {
+		matches = append(matches, facade.Matching("a certification with that status", func(cert facade.Certification) bool {
+			return slices.Contains(c.Status, string(cert.ValidityStatus)) ||
+				slices.Contains(c.Status, string(cert.LifecycleStatus)) ||
+				slices.Contains(c.Status, string(cert.VerificationStatus))
+		}))
+	}
+	return matches, nil
+}
+
+func certificationLayout(now time.Time) layout[facade.Certification] {
+	type cert = facade.Certification
+	look := func(c cert) style { return expiryStyle(c, now) }
+	return layout[cert]{
+		table: []column[cert]{
+			{name: "expires", cell: func(c cert) string { return orDash(c.ExpiresOn.String()) }, look: look},
+			{name: "left", cell: func(c cert) string { return timeLeft(c, now) }, look: look},
+			{name: "certification", cell: title, shrink: true},
+			{name: "issuer", cell: func(c cert) string { return orDash(c.IssuerName) }, shrink: true},
+			{name: "status", cell: func(c cert) string { return orDash(string(c.ValidityStatus)) }},
+			{name: "verification", cell: func(c cert) string { return orDash(string(c.VerificationStatus)) }},
+		},
+		csv: []column[cert]{
+			{name: "id", cell: func(c cert) string { return c.ID.String() }},
+			{name: "type_slug", cell: func(c cert) string { return c.CertificationType.Slug }},
+			{name: "type_title", cell: func(c cert) string { return c.CertificationType.Title }},
+			{name: "issuer_name", cell: func(c cert) string { return c.IssuerName }},
+			{name: "serial_number", cell: func(c cert) string { return c.SerialNumber }},
+			{name: "issued_on", cell: func(c cert) string { return c.IssuedOn.String() }},
+			{name: "expires_on", cell: func(c cert) string { return c.ExpiresOn.String() }},
+			{name: "days_left", cell: func(c cert) string { return daysLeft(c, now) }},
+			{name: "validity_status", cell: func(c cert) string { return string(c.ValidityStatus) }},
+			{name: "lifecycle_status", cell: func(c cert) string { return string(c.LifecycleStatus) }},
+			{name: "verification_status", cell: func(c cert) string { return string(c.VerificationStatus) }},
+			{name: "source", cell: func(c cert) string { return string(c.Source) }},
+			{name: "external_id", cell: func(c cert) string { return c.ExternalID }},
+			{name: "organization_id", cell: func(c cert) string { return idOrNothing(c.OrganizationID) }},
+			{name: "organization_member_id", cell: func(c cert) string { return idOrNothing(c.OrganizationMemberID) }},
+			{name: "user_id", cell: func(c cert) string { return idOrNothing(c.UserID) }},
+		},
+	}
+}
+
+// title is what the certification is, as well as is known.
+func title(c facade.Certification) string {
+	for _, name := range []string{c.CertificationType.Title, c.CertificationType.Slug, c.ExternalID} {
+		if name != "" {
+			return name
+		}
+	}
+	return c.ID.String()
+}
+
+// soon is when an expiry is worth a colour.
+const soon = 30 * 24 * time.Hour
+
+func expiryStyle(c facade.Certification, now time.Time) style {
+	switch {
+	case c.IsExpired(now):
+		return red
+	case c.ExpiresWithin(now, soon):
+		return yellow
+	default:
+		return plain
+	}
+}
+
+func daysLeft(c facade.Certification, now time.Time) string {
+	days, expires := c.DaysLeft(now)
+	if !expires {
+		return ""
+	}
+	return strconv.Itoa(days)
+}
+
+// timeLeft says in words how long the certification is valid.
+func timeLeft(c facade.Certification, now time.Time) string {
+	days, expires := c.DaysLeft(now)
+	switch {
+	case !expires:
+		return "no end"
+	case days < 0:
+		return "expired"
+	case days == 0:
+		return "last day"
+	case days == 1:
+		return "1 day"
+	default:
+		return fmt.Sprintf("%d days", days)
+	}
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+func idOrNothing(id facade.UUID) string {
+	if id == (facade.UUID{}) {
+		return ""
+	}
+	return id.String()
+}

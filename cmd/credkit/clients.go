@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+
+	"github.com/credkit/credkit-go/facade"
+	"github.com/credkit/credkit-go/facade/auth"
+)
+
+// options are what both clients have in common.
+func (p *program) options(base string, more ...facade.Option) []facade.Option {
+	opts := []facade.Option{facade.WithBaseURL(base), facade.WithUserAgent("credkit/" + facade.Version)}
+	if p.logger != nil {
+		opts = append(opts, facade.WithLogger(p.logger))
+	}
+	return append(opts, more...)
+}
+
+// cosmic makes a client for who is signed in, or for the access token of the
+// environment.
+func (p *program) cosmic(ctx context.Context, more ...facade.Option) (*facade.Cosmic, error) {
+	if _, err := p.cosmicEndpoint(); err != nil {
+		return nil, err
+	}
+	credentials, err := p.cosmicCredentials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return facade.NewCosmic(credentials, p.options(p.cosmicBase(), more...)...)
+}
+
+func (p *program) cosmicCredentials(ctx context.Context) (auth.Credentials, error) {
+	if token := p.env(envCosmicToken); token != "" {
+		return auth.StaticToken(token), nil
+	}
+	sessions, _, err := p.sessions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return sessions.Key(p.sessionKey()), nil
+}
+
+// cosmicEndpoint is COSMIC's sign-in below the base URL of the environment.
+func (p *program) cosmicEndpoint() (auth.Endpoint, error) {
+	endpoint, err := facade.CosmicEndpoint(p.options(p.cosmicBase())...)
+	if err != nil {
+		return endpoint, usagef("%s: %w", envCosmicBase, err)
+	}
+	return endpoint, nil
+}
+
+// app is the OAuth app of the environment.
+func (p *program) app() (auth.App, error) {
+	id, err := p.required(envCosmicID, "the client id of your app in COSMIC's developer portal")
+	return auth.App{ClientID: id, ClientSecret: p.env(envCosmicSecret)}, err
+}
+
+// sessions opens the store and the sessions in it, to be closed at the end.
+func (p *program) sessions(ctx context.Context) (*auth.Sessions, *openStore, error) {
+	app, err := p.app()
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.sessionsOf(ctx, app)
+}
+
+func (p *program) sessionsOf(ctx context.Context, app auth.App) (*auth.Sessions, *openStore, error) {
+	store, err := p.openStore(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var opts []auth.SessionsOption
+	if p.logger != nil {
+		opts = append(opts, auth.WithLogger(p.logger))
+	}
+	sessions, err := auth.NewSessions(store, app, opts...)
+	if err != nil {
+		return nil, nil, err
+	}
+	p.atEnd(sessions.Close)
+	return sessions, store, nil
+}
+
+// certn makes a client with the key pair of the environment.
+func (p *program) certn(more ...facade.Option) (*facade.Certn, error) {
+	id, err := p.required(envCertnID, "the client id of your Certn account's API key")
+	if err != nil {
+		return nil, err
+	}
+	secret, err := p.required(envCertnSecret, "the client secret of your Certn account's API key")
+	if err != nil {
+		return nil, err
+	}
+	client, err := facade.NewCertn(auth.ClientCredentials(id, secret), p.options(p.certnBase(), more...)...)
+	if err != nil {
+		return nil, usagef("%s: %w", envCertnBase, err)
+	}
+	return client, nil
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/credkit/credkit-go/facade"
+	"github.com/credkit/credkit-go/facade/drift"
+)
+
+type driftCommand struct {
+	Operation  string `placeholder:"ID" help:"The operation that --file answers, such as listUsers."`
+	File       string `placeholder:"FILE" help:"An answer's JSON body; - is stdin. Default: ask the services that are set up."`
+	Status     int    `placeholder:"CODE" help:"The HTTP status of --file. Default: the operation's success."`
+	Limit      int    `placeholder:"N" help:"Read at most so many elements of each live list."`
+	ShowValues bool   `help:"Show values as they came and not only their shape. The report then has personal data in it."`
+}
+
+// Run holds answers against openapi.yaml.
+func (c *driftCommand) Run(ctx context.Context, p *program) error {
+	if (c.File == "") != (c.Operation == "") {
+		return usagef("--operation and --file go together: credkit drift --operation listUsers --file users.json")
+	}
+	if c.Limit < 0 {
+		return usagef("--limit %d: want a number above 0", c.Limit)
+	}
+	var opts []drift.Option
+	if c.ShowValues {
+		opts = append(opts, drift.ShowValues())
+	}
+	checker, err := drift.New(opts...)
+	if err != nil {
+		return err
+	}
+	var reports []*drift.Report
+	if c.File != "" {
+		reports, err = c.file(ctx, p, checker)
+	} else {
+		reports, err = c.live(ctx, p, checker)
+	}
+	return errors.Join(err, c.print(p, reports))
+}
+
+// file checks a recorded answer.
+func (c *driftCommand) file(ctx context.Context, p *program, checker *drift.Checker) ([]*drift.Report, error) {
+	body := p.stdin
+	if c.File != "-" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		defer func() { _ = f.Close() }() // only read
+		body = f
+	}
+	known := checker.Operations()
+	report, err := checker.Check(ctx, drift.Answer{Operation: c.Operation, Status: c.Status, Body: body})
+	switch {
+	case report != nil:
+		return []*drift.Report{report}, err
+	case err != nil:
+		return nil, usagef("%w (%d operations)", err, len(known))
+	}
+	return nil, nil
+}
+
+// live asks what can be asked without changing anything, of each service that
+// is set up.
+func (c *driftCommand) live(ctx context.Context, p *program, checker *drift.Checker) ([]*drift.Report, error) {
+	if p.env(envCosmicID) == "" && p.env(envCosmicToken) == "" && p.env(envCertnID) == "" {
+		return nil, usagef("neither %s nor %s is set, so there is no service to ask\n  to check a recorded answer: credkit drift --operation listUsers --file users.json", envCosmicID, envCertnID)
+	}
+	recorder := checker.NewRecorder()
+	watch := facade.WithMiddleware(recorder.Middleware)
+	var errs []error
+	if p.env(envCosmicID) != "" || p.env(envCosmicToken) != "" {
+		errs = append(errs, c.askCosmic(ctx, p, watch))
+	}
+	if p.env(envCertnID) != "" && ctx.Err() == nil {
+		errs = append(errs, c.askCertn(ctx, p, watch))
+	}
+	return recorder.Reports(), errors.Join(errs...)
+}
+
+func (c *driftCommand) askCosmic(ctx context.Context, p *program, watch facade.Option) error {
+	client, err := p.cosmic(ctx, watch, facade.WithScopeCheck(facade.CheckNever))
+	if err != nil {
+		return err
+	}
+	_, err = client.Me(ctx)
+	if err = reported(err); err != nil {
+		return err
+	}
+	return reported(exhaust(client.Certifications().All(ctx), c.Limit))
+}
+
+func (c *driftCommand) askCertn(ctx context.Context, p *program, watch facade.Option) error {
+	client, err := p.certn(watch)
+	if err != nil {
+		return err
+	}
+	return reported(exhaust(client.Users().All(ctx), c.Limit))
+}
+
+// exhaust reads a list for the sake of reading it.
+func exhaust[T any](values func(func(T, error) bool), limit int) error {
+	n := 0
+	for _, err := range values {
+		var bad *facade.ElementError
+		if err != nil && !errors.As(err, &bad) {
+			return err
+		}
+		if n++; n == limit {
+			break
+		}
+	}
+	return nil
+}
+
+// reported drops an error about the answer itself: the report has it.
+func reported(err error) error {
+	if errors.Is(err, facade.ErrBadAnswer) {
+		return nil
+	}
+	return err
+}
+
+// print prints the reports; errDrift says that one differs.
+func (c *driftCommand) print(p *program, reports []*drift.Report) error {
+	var differs error
+	for _, r := range reports {
+		if r.Differs() {
+			differs = errDrift
+		}
+	}
+	switch p.format() {
+	case asTable:
+		for i, r := range reports {
+			if i > 0 {
+				if _, err := io.WriteString(p.stdout, "\n"); err != nil {
+					return err
+				}
+			}
+			if err := r.WriteText(p.stdout); err != nil {
+				return err
+			}
+		}
+		return differs
+	case asCSV:
+		return cmp.Or(printFindings(p, reports), differs)
+	default:
+		to := newRows(p, layout[*drift.Report]{})
+		for _, r := range reports {
+			if err := to.write(r); err != nil {
+				return err
+			}
+		}
+		return cmp.Or(to.close(), differs)
+	}
+}
+
+// finding is one of a report, with what the report is about.
+type finding struct {
+	report *drift.Report
+	drift.Finding
+}
+
+// printFindings prints a line a finding.
+func printFindings(p *program, reports []*drift.Report) error {
+	to := newRows(p, layout[finding]{csv: []column[finding]{
+		{name: "operation", cell: func(f finding) string { return f.report.Operation }},
+		{name: "status", cell: func(f finding) string { return strconv.Itoa(f.report.Status) }},
+		{name: "severity", cell: func(f finding) string { return string(f.Severity) }},
+		{name: "rule", cell: func(f finding) string { return string(f.Rule) }},
+		{name: "path", cell: func(f finding) string { return f.Path }},
+		{name: "count", cell: func(f finding) string { return strconv.FormatInt(f.Count, 10) }},
+		{name: "want", cell: func(f finding) string { return f.Want }},
+		{name: "got", cell: func(f finding) string { return f.Got }},
+		{name: "part", cell: func(f finding) string { return f.Part }},
+		{name: "line", cell: func(f finding) string { return strconv.Itoa(f.Line) }},
+		{name: "grade", cell: func(f finding) string { return f.Grade }},
+		{name: "advice", cell: func(f finding) string { return f.Advice }},
+	}})
+	for _, r := range reports {
+		for _, f := range r.Findings {
+			if err := to.write(finding{r, f}); err != nil {
+				return err
+			}
+		}
+	}
+	return to.close()
+}

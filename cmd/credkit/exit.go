@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/credkit/credkit-go/api/certn"
+	"github.com/credkit/credkit-go/facade"
+	"github.com/credkit/credkit-go/facade/auth"
+)
+
+// The exit codes, which scripts rely on.
+const (
+	exitDone       = 0
+	exitFailed     = 1
+	exitUsage      = 2 // wrong usage, or a setting that is missing or wrong
+	exitNotAllowed = 3 // a scope is missing, or a sign-in is needed
+	exitDrift      = 4 // answers differ from openapi.yaml
+)
+
+var (
+	errInterrupted = errors.New("interrupted")
+	errDrift       = errors.New("answers differ from openapi.yaml")
+	// errSomeBad ends a list of which some elements could not be shown; each
+	// was told of when it came.
+	errSomeBad = errors.New("not every element could be shown")
+)
+
+// usageError is what the person at the keyboard can put right.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// notAllowed is an answer of this command's own that something is not allowed.
+type notAllowed struct{ text string }
+
+func (e notAllowed) Error() string { return e.text }
+
+func exitCode(err error) int {
+	var usage usageError
+	var config *auth.ConfigError
+	var token *auth.TokenError
+	var reauth *auth.ReauthError
+	var refused notAllowed
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE):
+		return exitDone
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.As(err, &config) && !errors.As(err, &token):
+		return exitUsage
+	case errors.As(err, &reauth), errors.As(err, &config), errors.As(err, &refused),
+		errors.Is(err, facade.ErrForbidden), errors.Is(err, facade.ErrUnauthorized):
+		return exitNotAllowed
+	case errors.Is(err, errDrift):
+		return exitDrift
+	default:
+		return exitFailed
+	}
+}
+
+// explain says what went wrong and what to do about it; nothing for what
+// needs no word.
+func explain(err error) string {
+	var usage usageError
+	var scope *facade.ScopeError
+	var reauth *auth.ReauthError
+	var config *auth.ConfigError
+	var advice []string
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE):
+		return ""
+	case errors.As(err, &usage), errors.As(err, &config):
+	case errors.As(err, &scope):
+		if !scope.Refused {
+			advice = append(advice, "see what you have: credkit check")
+		}
+	case errors.As(err, &reauth):
+		advice = append(advice, "run: credkit login")
+	case errors.Is(err, facade.ErrUnauthorized):
+		advice = append(advice, unauthorized(err))
+	case errors.Is(err, facade.ErrRetired):
+		advice = append(advice, "for a compatible deployment set "+envCertnBase)
+	case errors.Is(err, context.DeadlineExceeded):
+		advice = append(advice, "see each request: credkit -v …")
+	}
+	return "credkit: " + strings.Join(append([]string{err.Error()}, advice...), "\n  ")
+}
+
+// unauthorized says what helps against a 401.
+func unauthorized(err error) string {
+	var call *facade.Error
+	if errors.As(err, &call) && call.Service == certn.Service.Name {
+		return "check " + envCertnID + " and " + envCertnSecret + ", and that they belong to " + envCertnBase
+	}
+	return "run: credkit login, or give " + envCosmicToken + " a token that is good"
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// helpFlag prints the help of the command that it stands with.
+type helpFlag bool
+
+var errHelpShown = errors.New("the help was shown")
+
+// BeforeReset runs before anything is checked, so that help needs nothing
+// else to be right.
+func (helpFlag) BeforeReset(c *kong.Context) error {
+	if err := c.PrintUsage(false); err != nil {
+		return err
+	}
+	return errHelpShown
+}
+
+// IgnoreDefault keeps kong from calling BeforeReset when the flag is absent.
+func (helpFlag) IgnoreDefault() {}
+
+const help = `credkit: your COSMIC certifications and your team's Certn users
+
+# See it work, without an account and without a network:
+  credkit demo
+
+# Play with it: one terminal runs both services ...
+  credkit sandbox
+# ... another one, with the lines that it printed, signs in and looks around:
+  credkit login                      sign in with your browser
+  credkit me                         who you are, and which scopes you have
+  credkit check                      which operations these scopes allow
+  credkit certs --expiring 30d       what runs out within 30 days
+  credkit certs --output csv > certs.csv
+  credkit users | jq .email          a pipe gets JSON, a line a user
+  credkit logout
+
+# With the real services:
+  export COSMIC_CLIENT_ID=...        your app, registered with the redirect URI
+                                     http://127.0.0.1:8976/callback
+  credkit login --no-browser         on a machine without a browser
+  export CERTN_CLIENT_ID=... CERTN_CLIENT_SECRET=...
+  credkit drift                      do the answers still match openapi.yaml?
+
+# More:
+  credkit certs --help               the flags of a command
+  --output table|json|jsonl|csv      default: table on a terminal, jsonl in a pipe
+  -v                                 log each request to stderr, redacted
+  exit codes                         0 done, 1 failed, 2 wrong usage or settings,
+                                     3 not allowed, 4 answers differ
+  environment                        COSMIC_BASE_URL, COSMIC_CLIENT_ID,
+                                     COSMIC_CLIENT_SECRET, COSMIC_ACCESS_TOKEN,
+                                     CERTN_BASE_URL, CERTN_CLIENT_ID,
+                                     CERTN_CLIENT_SECRET, CREDKIT_STORE (a folder
+                                     or a postgres:// URL), CREDKIT_SESSION
+`
+
+// helpByExample is what credkit alone prints.
+func helpByExample(paint painter) string {
+	var b strings.Builder
+	for line := range strings.Lines(help) {
+		text := strings.TrimSuffix(line, "\n")
+		switch heading, isHeading := strings.CutPrefix(text, "# "); {
+		case isHeading:
+			text = paint.in(bold, heading)
+		case strings.HasPrefix(text, "  credkit "):
+			command, meaning, _ := strings.Cut(text[2:], "   ")
+			text = "  " + paint.in(cyan, command)
+			if meaning != "" {
+				text += "   " + meaning
+			}
+		}
+		b.WriteString(text + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"errors"
+	"iter"
+	"syscall"
+
+	"github.com/credkit/credkit-go/facade"
+)
+
+// list prints the values of a range as they come, at most limit of them if
+// that is more than 0, and returns how many there were. An element that
+// cannot be read is told of, and the list goes on.
+func list[T any](p *program, values iter.Seq2[T, error], limit int, to rows[T]) (n int, err error) {
+	var bad *facade.ElementError
+	var some error
+	for v, err := range values {
+		switch {
+		case errors.As(err, &bad):
+			p.say("credkit: %v", err)
+			some = errSomeBad
+			continue
+		case err != nil:
+			return n, errors.Join(flushHeld(to), err)
+		}
+		if err := to.write(v); err != nil {
+			return n, err
+		}
+		if n++; n == limit {
+			break
+		}
+	}
+	return n, errors.Join(to.close(), some)
+}
+
+// flushHeld prints the rows that a table holds back, which are good although
+// the list is not whole. Other formats hold nothing, and are left open.
+func flushHeld[T any](to rows[T]) error {
+	t, ok := to.(*table[T])
+	if !ok {
+		return nil
+	}
+	if err := t.close(); !errors.Is(err, syscall.EPIPE) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"context"
+
+	"github.com/credkit/credkit-go/facade/auth"
+)
+
+type logoutCommand struct{}
+
+// Run forgets the session. It needs no client id: nothing is requested.
+func (c *logoutCommand) Run(ctx context.Context, p *program) error {
+	sessions, store, err := p.sessionsOf(ctx, auth.App{ClientID: p.setting(envCosmicID, "none")})
+	if err != nil {
+		return err
+	}
+	key := p.sessionKey()
+	before, err := sessions.Status(ctx, key)
+	if err != nil {
+		return err
+	}
+	if before.State == auth.StateAbsent {
+		p.say("Nobody is signed in as %q in %s.", key, store.where)
+		return nil
+	}
+	if err := sessions.Forget(ctx, key); err != nil {
+		return err
+	}
+	p.say("Signed out: the session %q is forgotten in %s.\nCOSMIC documents no way to revoke a session: a copy of its tokens would live on.", key, store.where)
+	return nil
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/credkit/credkit-go/facade/sandbox"
+)
+
+type sandboxCommand struct {
+	Addr          string   `default:"127.0.0.1:8080" help:"Where COSMIC listens; Certn takes the next port. Port 0 takes free ones."`
+	TokenLifetime span     `default:"1h" help:"How long COSMIC's access tokens live: 5s shows renewals."`
+	Certs         int      `default:"12" help:"How many certifications each worker has."`
+	Users         int      `default:"12" help:"How many users the Certn account has."`
+	PageSize      int      `default:"50" help:"Certifications on a page."`
+	Legacy        bool     `help:"Answer by the older contracts: the list at once, and the older form of the current user."`
+	Scopes        []string `placeholder:"SCOPE" help:"The API scopes of the app, with commas between. Default: all."`
+	LoginPort     int      `default:"8976" help:"Port of the app's redirect URI, as in credkit login --port."`
+	Unforgiving   bool     `help:"A refresh token sent twice ends the session, also the direct parent of the current one."`
+	Flaky         float64  `placeholder:"PERCENT" help:"Answer this share of the calls with 503."`
+	Retired       bool     `help:"Certn answers 410 to everything, as it is reported to."`
+}
+
+// Run serves both services until the command is interrupted.
+func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
+	opts, err := c.options(p)
+	if err != nil {
+		return err
+	}
+	sb, err := sandbox.Start(opts...)
+	if err != nil {
+		return usageError{err}
+	}
+	defer sb.Close()
+	if c.Flaky > 0 {
+		if err := sb.Fail(sandbox.On("getMe", "listCertifications", "listUsers"), sandbox.Percent(c.Flaky), sandbox.Status(503)); err != nil {
+			return usageError{err}
+		}
+	}
+	if err := c.introduce(p, sb); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	n := sb.Counters()
+	p.say("\nSandbox ended after %d requests, %d sign-ins and %d renewals.", n.Requests, n.SignIns, n.Refreshes)
+	return nil
+}
+
+func (c *sandboxCommand) options(p *program) ([]sandbox.Option, error) {
+	host, _, err := net.SplitHostPort(c.Addr)
+	if ip, notIP := netip.ParseAddr(host); err != nil || host != "localhost" && (notIP != nil || !ip.IsLoopback()) {
+		return nil, usagef("--addr %q: want a loopback address with a port, such as 127.0.0.1:8080: clients send tokens over http to no other", c.Addr)
+	}
+	app := sandbox.App{
+		ClientID:     "credkit-sandbox",
+		Name:         "credkit",
+		RedirectURIs: []string{"http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(c.LoginPort)) + "/callback"},
+		Scopes:       c.Scopes,
+	}
+	opts := []sandbox.Option{
+		sandbox.Addr(c.Addr),
+		sandbox.Apps(app),
+		sandbox.TokenLifetime(time.Duration(c.TokenLifetime)),
+		sandbox.CertificationCount(c.Certs),
+		sandbox.CertnUserCount(c.Users),
+		sandbox.PageSize(c.PageSize),
+		sandbox.ForgiveParent(!c.Unforgiving),
+	}
+	if c.Legacy {
+		opts = append(opts, sandbox.Unpaged(), sandbox.OldMe())
+	}
+	if c.Retired {
+		opts = append(opts, sandbox.Retired())
+	}
+	if p.logger != nil {
+		opts = append(opts, sandbox.Logger(p.logger))
+	}
+	return opts, nil
+}
+
+// introduce prints what points the command at the sandbox, fit for a shell.
+// What belongs to the real services is taken away, and the session has a name
+// of its own, so that a real one is neither sent here nor lost.
+func (c *sandboxCommand) introduce(p *program, sb *sandbox.Sandbox) error {
+	id, secret := sb.CertnClient()
+	p.say("COSMIC and Certn are up, with made-up people. In another terminal paste these lines:\n")
+	var b strings.Builder
+	for _, v := range []struct{ name, value string }{
+		{envCosmicBase, sb.CosmicURL()},
+		{envCosmicID, sb.App().ClientID},
+		{envCertnBase, sb.CertnURL()},
+		{envCertnID, id},
+		{envCertnSecret, secret},
+		{envSession, "sandbox"},
+	} {
+		fmt.Fprintf(&b, "export %s=%s\n", v.name, v.value)
+	}
+	fmt.Fprintf(&b, "unset %s %s\n", envCosmicSecret, envCosmicToken)
+	if _, err := fmt.Fprint(p.stdout, b.String()); err != nil {
+		return err
+	}
+	login := "credkit login"
+	if c.LoginPort != 8976 {
+		login += " --port " + strconv.Itoa(c.LoginPort)
+	}
+	p.say("\nthen: %s, credkit me, credkit certs, credkit users. Ctrl-C ends the sandbox.", login)
+	return nil
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"io"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// table prints rows in columns. The first ones are held until their widths
+// are known; all others follow with those widths, so that a list of any
+// length takes the memory of the first rows.
+type table[T any] struct {
+	to      io.Writer
+	columns []column[T]
+	width   int // of the terminal; 0 is without bound
+	paint   painter
+
+	held   [][]cell
+	widths []int // of the columns; nil until they are known
+}
+
+// held is how many rows a table waits for before its first line.
+const held = 200
+
+// gap is between two columns.
+const gap = 2
+
+type cell struct {
+	text string
+	look style
+}
+
+func newTable[T any](to io.Writer, columns []column[T], width int, paint painter) *table[T] {
+	return &table[T]{to: to, columns: columns, width: width, paint: paint}
+}
+
+func (t *table[T]) write(v T) error {
+	line := make([]cell, 0, len(t.columns))
+	for _, c := range t.columns {
+		look := plain
+		if c.look != nil {
+			look = c.look(v)
+		}
+		line = append(line, cell{printable(c.cell(v)), look})
+	}
+	if t.widths != nil {
+		return t.print(line)
+	}
+	if t.held = append(t.held, line); len(t.held) < held {
+		return nil
+	}
+	return t.flush()
+}
+
+// close prints what is held. A table without rows prints nothing.
+func (t *table[T]) close() error {
+	if t.widths != nil || len(t.held) == 0 {
+		return nil
+	}
+	return t.flush()
+}
+
+func (t *table[T]) flush() error {
+	header := make([]cell, 0, len(t.columns))
+	for _, c := range t.columns {
+		header = append(header, cell{strings.ToUpper(c.name), bold})
+	}
+	t.measure(append([][]cell{header}, t.held...))
+	if err := t.print(header); err != nil {
+		return err
+	}
+	for _, line := range t.held {
+		if err := t.print(line); err != nil {
+			return err
+		}
+	}
+	t.held = nil
+	return nil
+}
+
+// measure fits the columns to their cells, and to the terminal.
+func (t *table[T]) measure(lines [][]cell) {
+	const least = 8
+	t.widths = make([]int, len(t.columns))
+	total := gap * (len(t.columns) - 1)
+	for i := range t.columns {
+		for _, line := range lines {
+			t.widths[i] = max(t.widths[i], text.StringWidth(line[i].text))
+		}
+		total += t.widths[i]
+	}
+	for i, c := range t.columns {
+		if over := total - t.width; c.shrink && t.width > 0 && over > 0 {
+			less := min(over, max(t.widths[i]-least, 0))
+			t.widths[i] -= less
+			total -= less
+		}
+	}
+}
+
+func (t *table[T]) print(line []cell) error {
+	var b strings.Builder
+	for i, c := range line {
+		last := i == len(line)-1
+		words := c.text
+		if text.StringWidth(words) > t.widths[i] {
+			words = text.Snip(words, t.widths[i], "…")
+		}
+		blank := strings.Repeat(" ", max(0, t.widths[i]-text.StringWidth(words)))
+		words = t.paint.in(c.look, words)
+		if t.columns[i].right {
+			words, blank = blank, words
+		}
+		b.WriteString(words + blank)
+		if !last {
+			b.WriteString(strings.Repeat(" ", gap))
+		}
+	}
+	_, err := io.WriteString(t.to, strings.TrimRight(b.String(), " ")+"\n")
+	return err
+}
