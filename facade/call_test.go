@@ -79,9 +79,14 @@ func TestAnAnswerIsAValueOrAnError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &script{replies: []reply{r}}
-			me, err := newCosmic(t, s, facade.WithMaxAnswer(1<<16-1)).Me(t.Context())
+			fast := facade.WithRetry(facade.RetryPolicy{FirstDelay: 1})
+			me, err := newCosmic(t, s, facade.WithMaxAnswer(1<<16-1), fast).Me(t.Context())
 			var e *facade.Error
-			if me != nil || !errors.Is(err, facade.ErrBadAnswer) || !errors.As(err, &e) || s.count() != 1 {
+			want := 1
+			if r.cut {
+				want = 4 // no answer, so it is asked for again
+			}
+			if me != nil || !errors.Is(err, facade.ErrBadAnswer) || !errors.As(err, &e) || s.count() != want {
 				t.Errorf("%v, %v after %d requests", me, err, s.count())
 			}
 			if err != nil && len(err.Error()) > 600 {
@@ -155,6 +160,19 @@ func TestAWaitThatCannotEndInTimeFailsAtOnce(t *testing.T) {
 		_, err := newCosmic(t, s).Me(ctx)
 		if time.Since(start) != 0 || !errors.Is(err, facade.ErrRateLimited) || !strings.Contains(err.Error(), "deadline") {
 			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+func TestAReadThatIsCutOffIsAskedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{replies: []reply{{body: someone[:20], cut: true}, jsonReply(someone)}}
+		if me, err := newCosmic(t, s).Me(t.Context()); err != nil || me.User.Email != "ada@example.com" || s.count() != 2 {
+			t.Errorf("%v, %v after %d requests", me, err, s.count())
+		}
+		s = &script{replies: []reply{{status: 201, body: `{"data":`, cut: true}}, me: someone}
+		if c, err := newCosmic(t, s).CreateCertification(t.Context(), facade.CertificationCreate{}); c != nil || !errors.Is(err, facade.ErrBadAnswer) || s.count() != 1 {
+			t.Errorf("a create that may have been done: %v, %v after %d requests", c, err, s.count())
 		}
 	})
 }

@@ -3,6 +3,7 @@ package facade
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -81,6 +82,7 @@ func (c *client) with(credentials auth.Credentials) (*client, error) {
 		Limiter:    c.settings.limiter,
 		Retry:      c.settings.retry,
 		Budget:     c.budget,
+		MaxAnswer:  c.settings.maxAnswer,
 		UserAgent:  c.settings.userAgent,
 		Logger:     c.settings.logger,
 	})
@@ -158,7 +160,7 @@ func (c *client) value(ctx context.Context, id OperationID, s *callSettings, bui
 		return nil, err
 	}
 	defer func() { _ = a.resp.Body.Close() }() // read to its end or given up
-	body, err := safehttp.ReadAll(a.resp.Body, c.settings.maxAnswer)
+	body, err := io.ReadAll(a.resp.Body)       // held in memory, within its bound
 	if err != nil {
 		return nil, a.failed(err)
 	}

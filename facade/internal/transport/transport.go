@@ -1,7 +1,7 @@
 // Package transport is the chain that every call of the facade goes through,
 // one concern a file. From the caller to the network:
 //
-//	retry → limit → auth → origin → log → the caller's middleware → http
+//	retry → whole answer → limit → auth → origin → log → the caller's middleware → http
 //
 // A retry passes the limit again and asks for a token again; the token is set
 // as late as possible; the origin is checked once the token is in the request.
@@ -56,6 +56,9 @@ type Config struct {
 	Retry RetryPolicy
 	// Budget is shared by all chains of a client.
 	Budget *Budget
+	// MaxAnswer bounds how many bytes are held of an answer that is not
+	// streamed.
+	MaxAnswer int64
 	// UserAgent goes into each request.
 	UserAgent string
 	// Logger hears of each request.
@@ -82,6 +85,7 @@ func New(c Config) Handler {
 	h = onlyTo(h, c.Origin)
 	h = authorized(h, limited(h, c.Limiter), c.Source) // the replay after a 401 counts against the limit too
 	h = limited(h, c.Limiter)
+	h = whole(h, c.MaxAnswer)
 	return retried(h, c.Retry, c.Budget, c.Service, c.Logger)
 }
 

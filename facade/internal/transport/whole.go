@@ -1,0 +1,34 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
+)
+
+// whole reads a good answer that is not streamed within the attempt, so that
+// one which is cut off counts as no answer and can be asked for again.
+func whole(next Handler, limit int64) Handler {
+	return func(ctx context.Context, call *Call) (*http.Response, error) {
+		resp, err := next(ctx, call)
+		if err != nil || call.Stream || resp.StatusCode < 200 || resp.StatusCode > 299 {
+			return resp, err
+		}
+		body, err := safehttp.ReadAll(resp.Body, limit)
+		_ = resp.Body.Close() // read, or given up
+		var large *safehttp.TooLargeError
+		switch {
+		case err == nil:
+			resp.Body = io.NopCloser(bytes.NewReader(body))
+			return resp, nil
+		case errors.As(err, &large), ctx.Err() != nil:
+			return nil, err
+		default:
+			return nil, &NetworkError{Err: err}
+		}
+	}
+}

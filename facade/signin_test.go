@@ -1,0 +1,98 @@
+package facade_test
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/credkit/credkit-go/facade"
+	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/sandbox"
+)
+
+// signIn signs the sandbox's first user in, by the consent page.
+func signIn(t *testing.T, sb *sandbox.Sandbox, sessions *auth.Sessions, endpoint auth.Endpoint, key string) {
+	t.Helper()
+	app := auth.App{ClientID: sb.App().ClientID}
+	address, pending, err := auth.Begin(endpoint, app, sandbox.RedirectURI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := sb.Approve(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grant, err := auth.Complete(t.Context(), endpoint, app, pending, u.Query())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sessions.SignIn(t.Context(), key, grant); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A day of a signed-in worker: 96 expiries, one call a minute, one refresh an
+// expiry and none refused; then the session ends, and a new sign-in heals it.
+func TestASessionLivesThroughADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sb, err := sandbox.New(sandbox.TokenLifetime(15*time.Minute), sandbox.CertificationCount(3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sb.Close()
+		sessions, err := auth.NewSessions(auth.NewMemoryStore(), auth.App{ClientID: sb.App().ClientID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = sessions.Close(t.Context()) }()
+		opts := []facade.Option{facade.WithBaseURL(sb.CosmicURL()), facade.WithHTTPClient(sb.Client())}
+		endpoint, err := facade.CosmicEndpoint(opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := facade.NewCosmic(sessions.Key("worker"), opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var reauth *auth.ReauthError
+		if _, err := c.Me(t.Context()); !errors.As(err, &reauth) || !errors.Is(err, facade.ErrUnauthorized) {
+			t.Errorf("before the sign-in: %v", err)
+		}
+		signIn(t, sb, sessions, endpoint, "worker")
+		for range 24 * 60 {
+			if _, err := c.Certifications().Collect(t.Context(), 3); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		}
+		n := sb.Counters()
+		if n.Refreshes < 96 || n.Refreshes > 140 || n.Forgiven+n.ReplaysRefused+n.Unauthorized != 0 {
+			t.Errorf("%+v", n)
+		}
+
+		sb.RefuseAccessTokens() // a 401 is renewed and the call made again
+		if _, err := c.Me(t.Context()); err != nil {
+			t.Error(err)
+		}
+		for _, s := range sb.Sessions() {
+			if err := sb.EndSession(s.ID, sandbox.SessionNotFound); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Hour)
+		if _, err := c.Me(t.Context()); !errors.As(err, &reauth) || !strings.Contains(reauth.Reason, "session_not_found") {
+			t.Errorf("after the session's end: %v", err)
+		}
+		signIn(t, sb, sessions, endpoint, "worker")
+		if _, err := c.Me(t.Context()); err != nil {
+			t.Errorf("after a new sign-in: %v", err)
+		}
+	})
+}
