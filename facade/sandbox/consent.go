@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/credkit/credkit-go/api/cosmic"
@@ -27,8 +28,14 @@ type consentData struct {
 	Identity                                     []string
 }
 
-// grantWords is an API scope in words.
-type grantWords struct{ Words, Scope string }
+// grantWords are the API scopes of one resource in words.
+type grantWords struct {
+	Resource      string
+	Verbs, Scopes []string
+}
+
+// Words is one line, "read, create and change your job roles".
+func (g grantWords) Words() string { return strings.Join(g.Verbs, ", ") + " your " + g.Resource }
 
 // consentPage asks the user.
 func (s *Sandbox) consentPage(w http.ResponseWriter, r *http.Request, id string, c *consent) {
@@ -42,9 +49,7 @@ func (s *Sandbox) consentPage(w http.ResponseWriter, r *http.Request, id string,
 	}
 	to, _ := url.Parse(c.redirect) // registered: checked at the start
 	data.Host = to.Host
-	for _, scope := range s.scopesOf(&family{app: c.app}) {
-		data.Grants = append(data.Grants, grantWords{scopeInWords(scope), cosmic.Service.Scope(scope)})
-	}
+	data.Grants = inWords(s.scopesOf(&family{app: c.app}))
 	for _, scope := range c.identity {
 		if words := identityInWords(scope); words != "" {
 			data.Identity = append(data.Identity, words)
@@ -59,17 +64,28 @@ func (s *Sandbox) consentPage(w http.ResponseWriter, r *http.Request, id string,
 	s.page(w, http.StatusOK, "consent", data.Nonce, "'self' "+target, data)
 }
 
-// scopeInWords says what an API scope lets an app do.
-func scopeInWords(scope string) string {
-	resource, action, _ := strings.Cut(cosmic.Service.Scope(scope), ":")
-	resource = strings.ReplaceAll(resource, "_", " ")
-	switch action {
-	case "read":
-		return "Read your " + resource
-	case "write":
-		return "Create and change your " + resource
+// inWords says what API scopes let an app do, a line for each resource.
+func inWords(scopes []string) (lines []grantWords) {
+	at := map[string]int{}
+	for _, scope := range scopes {
+		scope = cosmic.Service.Scope(scope)
+		resource, action, _ := strings.Cut(scope, ":")
+		verb := map[string]string{"read": "read", "write": "create and change"}[action]
+		if verb == "" {
+			verb = action
+		}
+		i, ok := at[resource]
+		if !ok {
+			i = len(lines)
+			at[resource] = i
+			lines = append(lines, grantWords{Resource: strings.ReplaceAll(resource, "_", " ")})
+		}
+		if !slices.Contains(lines[i].Scopes, scope) {
+			lines[i].Verbs = append(lines[i].Verbs, verb)
+			lines[i].Scopes = append(lines[i].Scopes, scope)
+		}
 	}
-	return scope
+	return lines
 }
 
 // identityInWords says what an identity scope shows to an app; nothing for

@@ -22,14 +22,14 @@ func requestID(t *testing.T, page answer) string {
 }
 
 func TestConsentPageListsTheScopesInWords(t *testing.T) {
-	sb := inMemory(t, sandbox.Apps(sandbox.App{ClientID: "a", Name: "Crew planner", Scopes: []string{"certifications:read", "job_roles:write"}}))
+	sb := inMemory(t, sandbox.Apps(sandbox.App{ClientID: "a", Name: "Crew planner", Scopes: []string{"certifications:read", "job_roles:write", "job_roles:read"}}))
 	q := authorizeQuery(sb)
 	q.Set("scope", "openid email phone")
 	a := get(t, sb, authorizeURL(sb, q), "")
 	wantStatus(t, a, 200)
 	for _, part := range []string{
-		"Crew planner asks for access", "Read your certification records", "certification_records:read",
-		"Create and change your job roles", "your e-mail address", "your phone number", "127.0.0.1:8976",
+		"Crew planner asks for access", "<li>read your certification records<", "<code>certification_records:read<",
+		"<li>create and change, read your job roles<", "<code>job_roles:write<", "your e-mail address", "your phone number", "127.0.0.1:8976",
 		">Approve<", ">Deny<", "Ada Lovelace", "Grace Hopper",
 	} {
 		wantText(t, a, part)

@@ -141,8 +141,8 @@ func TestNewWordsAreUnknownToTheDescription(t *testing.T) {
 	}
 }
 
-func TestAMillionRowsAreNeverHeld(t *testing.T) {
-	const rows = 1_000_000
+func TestALongListIsNeverHeld(t *testing.T) {
+	const rows = 150_000 // 110 MB
 	sb := start(t, sandbox.CertificationCount(rows), sandbox.Unpaged())
 	token := signIn(t, sb).AccessToken
 	resp, err := sb.Client().Do(request(t, "GET", urlOf(t, sb, cosmic.OpListCertifications), token, "", nil))
@@ -163,7 +163,7 @@ func TestAMillionRowsAreNeverHeld(t *testing.T) {
 	if err != io.EOF || total < 700*rows {
 		t.Fatalf("%d bytes: %v", total, err)
 	}
-	if got := after.TotalAlloc - before.TotalAlloc; got > 64<<20 {
+	if got := after.TotalAlloc - before.TotalAlloc; got > 16<<20 {
 		t.Errorf("%d bytes allocated for %d bytes sent", got, total)
 	}
 	// Two objects a row begin so, unless a read cut one in two.
