@@ -242,11 +242,12 @@ func TestCosmicRequestsThatAreNotDescribedAreRefused(t *testing.T) {
 	wantStatus(t, get(t, sb, sb.CosmicURL()+"/v1/organizations", token), 404)
 	wantStatus(t, get(t, sb, sb.CosmicURL()+"/v1/certifications/", token), 404)
 	wantStatus(t, get(t, sb, sb.CosmicURL()+"//v1/me", token), 404)
-	if c := sb.Counters(); c.Violations != 7 {
+	wantStatus(t, get(t, sb, sb.CosmicURL()+"/v1%2Fme", token), 404)
+	if c := sb.Counters(); c.Violations != 8 {
 		t.Errorf("%+v", c)
 	}
 	wantStatus(t, get(t, sb, sb.CosmicURL()+"/favicon.ico", ""), 404)
-	if c := sb.Counters(); c.Violations != 7 {
+	if c := sb.Counters(); c.Violations != 8 {
 		t.Errorf("a browser's icon is no violation: %+v", c)
 	}
 	below := inMemory(t, sandbox.BasePath("/below"))

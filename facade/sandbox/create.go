@@ -46,32 +46,34 @@ func (o *operations) CreateCertification(w http.ResponseWriter, r *http.Request,
 		return
 	}
 
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	answer, ok := s.create(&in, c.Subject, key)
+	if !ok {
+		s.cosmicProblem(w, http.StatusUnprocessableEntity, "idempotency_key_reused", "The Idempotency-Key was used with another payload.")
+		return
+	}
+	writeBody(w, op.Success, "application/json", answer)
+}
+
+// create adds a certification, or finds the one that was created under the
+// key; ok is false if that one had another payload.
+func (s *Sandbox) create(in *server.CertificationCreate, subject, key string) (answer []byte, ok bool) {
 	// encoding/json writes the fields of a struct in one order: what is the
-	// same certification is the same text.
+	// same certification is the same text. Its types always can be written.
 	canonical, _ := json.Marshal(in)
 	payload := sha256.Sum256(canonical)
-	name := c.Subject + "\x00" + key
+	name := subject + "\x00" + key
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if before, ok := s.creates[name]; ok && key != "" && s.set.honourIdempotency {
-		if before.payload != payload {
-			s.cosmicProblem(w, http.StatusUnprocessableEntity, "idempotency_key_reused", "The Idempotency-Key was used with another payload.")
-			return
-		}
-		writeBody(w, op.Success, "application/json", before.answer)
-		return
+		return before.answer, before.payload == payload
 	}
-	row, err := json.Marshal(createdRow(&in, c.Subject, len(s.created[c.Subject])))
-	if err != nil {
-		s.cosmicProblem(w, http.StatusInternalServerError, "internal", "the certification could not be written")
-		return
-	}
-	s.created[c.Subject] = append(s.created[c.Subject], row)
-	answer := append(append([]byte(`{"data":`), row...), '}')
+	row, _ := json.Marshal(createdRow(in, subject, len(s.created[subject])))
+	s.created[subject] = append(s.created[subject], row)
+	answer = append(append([]byte(`{"data":`), row...), '}')
 	if key != "" {
 		s.creates[name] = create{payload, answer}
 	}
-	writeBody(w, op.Success, "application/json", answer)
+	return answer, true
 }
 
 // createdRow is a certification as its user's list has it; what was not sent

@@ -17,7 +17,7 @@ func On(ops ...spec.OperationID) Part {
 }
 
 // When limits a fault to requests that want reports true for. Its path is
-// without the base path; it must not read the body.
+// without the base path; want must not read the body, nor call Fail or Heal.
 func When(want func(*http.Request) bool) Part {
 	return func(f *fault) error {
 		if want == nil {
@@ -139,6 +139,7 @@ func Processed() Part {
 }
 
 // Do answers with a handler of the test's own, without processing the request.
+// The request's path is without the base path.
 func Do(h http.HandlerFunc) Part {
 	return func(f *fault) error {
 		if h == nil {

@@ -92,16 +92,15 @@ func Fingerprint(token string) string {
 // requestLog is a ring of the newest requests, and the counters.
 type requestLog struct {
 	mu       sync.Mutex
-	ring     []Request
-	total    int // requests ever
-	from     int // the total at the last reset
+	size     int
+	ring     []Request // request n is at (n-1)%size
+	total    int       // requests ever
+	from     int       // the total at the last reset
 	counters Counters
 }
 
 func newRequestLog(size int) *requestLog {
-	l := &requestLog{ring: make([]Request, size)}
-	l.counters = emptyCounters()
-	return l
+	return &requestLog{size: size, counters: emptyCounters()}
 }
 
 func emptyCounters() Counters {
@@ -119,14 +118,18 @@ func (l *requestLog) start(service string, op spec.OperationID, r *http.Request)
 		Query:     redactQuery(r.URL.Query()),
 		Header:    redactHeader(r.Header),
 	}
-	if _, token, ok := strings.Cut(r.Header.Get("Authorization"), "Bearer "); ok {
+	if scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
 		entry.Token = Fingerprint(token)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.total++
 	entry.Number = l.total
-	l.ring[l.total%len(l.ring)] = entry
+	if len(l.ring) < l.size {
+		l.ring = append(l.ring, entry)
+	} else {
+		l.ring[(l.total-1)%l.size] = entry
+	}
 	l.counters.Requests++
 	if op != "" {
 		l.counters.Operations[op]++
@@ -138,7 +141,7 @@ func (l *requestLog) start(service string, op spec.OperationID, r *http.Request)
 func (l *requestLog) update(number int, f func(*Request)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e := &l.ring[number%len(l.ring)]; e.Number == number {
+	if e := &l.ring[(number-1)%l.size]; e.Number == number {
 		f(e)
 	}
 }
@@ -167,8 +170,8 @@ func (s *Sandbox) Requests() []Request {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []Request
-	for n := max(l.from, l.total-len(l.ring)) + 1; n <= l.total; n++ {
-		out = append(out, l.ring[n%len(l.ring)])
+	for n := max(l.from, l.total-l.size) + 1; n <= l.total; n++ {
+		out = append(out, l.ring[(n-1)%l.size])
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -83,13 +84,22 @@ func Start(opts ...Option) (*Sandbox, error) {
 			s.Close()
 			return nil, fmt.Errorf("sandbox: listening for %s: %w", at.service.table.Title, err)
 		}
-		at.service.base = "http://" + l.Addr().String() + set.basePath
+		at.service.base = "http://" + reachable(l.Addr().String()) + set.basePath
 		s.serve(l, at.service)
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 16}
 	s.atEnd(transport.CloseIdleConnections)
 	s.client = &http.Client{Transport: transport}
 	return s, nil
+}
+
+// reachable is the address to connect to for one that is listened on: an
+// unspecified host means loopback, too.
+func reachable(addr string) string {
+	if at, err := netip.ParseAddrPort(addr); err == nil && at.Addr().IsUnspecified() {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
+	}
+	return addr
 }
 
 func newSandbox(set *settings) *Sandbox {
@@ -138,8 +148,8 @@ func (s *Sandbox) atEnd(f func()) {
 	s.ends = append(s.ends, f)
 }
 
-// Close stops listening, ends requests in flight and waits for them. A second
-// Close does nothing.
+// Close stops listening, ends requests in flight and waits for them, so it must
+// not be called from within one. A second Close does nothing.
 func (s *Sandbox) Close() {
 	s.life.Lock()
 	already, ends := s.shut, s.ends

@@ -112,8 +112,6 @@ func TestHandlersServeUnderAnyServer(t *testing.T) {
 }
 
 func TestAddrTakesThePortAndTheNext(t *testing.T) {
-	first := start(t) // two free ports, likely far from the next ones
-	_ = first
 	sb, err := sandbox.Start(sandbox.Addr("127.0.0.1:0"))
 	if err != nil {
 		t.Fatal(err)
@@ -129,6 +127,27 @@ func TestAddrTakesThePortAndTheNext(t *testing.T) {
 	}
 	if _, err = sandbox.Start(sandbox.Addr(address)); err == nil || !strings.Contains(err.Error(), "listening for COSMIC") {
 		t.Fatalf("the address is taken: %v", err)
+	}
+}
+
+func TestAListenerOnEveryAddressIsReachedOnLoopback(t *testing.T) {
+	sb := start(t, sandbox.Addr("0.0.0.0:0"))
+	if !strings.HasPrefix(sb.CosmicURL(), "http://127.0.0.1:") {
+		t.Errorf("%s", sb.CosmicURL())
+	}
+	wantStatus(t, get(t, sb, urlOf(t, sb, cosmic.OpGetMe), signIn(t, sb).AccessToken), 200)
+}
+
+func TestAClosedSandboxAnswersNothing(t *testing.T) {
+	for _, sb := range []*sandbox.Sandbox{start(t), inMemory(t), inMemory(t)} {
+		req := request(t, "GET", urlOf(t, sb, cosmic.OpGetMe), signIn(t, sb).AccessToken, "", nil)
+		if sb.CosmicURL()[:5] == "http:" {
+			wantStatus(t, do(t, sb, req), 200) // there is a connection to cut
+		}
+		sb.Close()
+		if a, err := try(sb, req); err == nil {
+			t.Errorf("%s", a.Status)
+		}
 	}
 }
 

@@ -96,7 +96,8 @@ func (v *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.busy.Done()
 
-	path, under := strings.CutPrefix(r.URL.Path, s.set.basePath)
+	// Escaped, so that a slash in disguise is none.
+	path, under := strings.CutPrefix(r.URL.EscapedPath(), s.set.basePath)
 	at := v.endpoints[path][r.Method]
 	number := s.log.start(v.table.Name, at.name, r)
 	rec := &recorder{ResponseWriter: w, log: s.log, number: number}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"time"
@@ -156,7 +157,8 @@ type App struct {
 	// client_secret_basic or client_secret_post (RFC 7591 section 2). Empty
 	// means none without a secret and client_secret_basic with one.
 	Authentication string
-	// RedirectURIs are matched exactly; nil means [RedirectURI] alone.
+	// RedirectURIs are matched exactly: https, or http on loopback. Nil means
+	// [RedirectURI] alone.
 	RedirectURIs []string
 	// Scopes are the API scopes chosen for the app, under their current or
 	// older names; nil means all, an empty list none.
@@ -204,14 +206,22 @@ func (a *App) complete() error {
 		a.RedirectURIs = []string{RedirectURI}
 	}
 	for _, raw := range a.RedirectURIs {
-		if u, err := url.Parse(raw); err != nil || !u.IsAbs() || u.Fragment != "" {
-			return fmt.Errorf("app %q: the redirect URI %q is not an absolute URI without a fragment", a.ClientID, raw)
+		u, err := url.Parse(raw)
+		if err != nil || u.Host == "" || u.Fragment != "" || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
+			return fmt.Errorf("app %q: the redirect URI %q is neither https nor http on loopback, or has a fragment", a.ClientID, raw)
 		}
 	}
 	if a.Scopes == nil {
 		a.Scopes = slices.Clone(cosmic.Service.Scopes)
 	}
 	return checkScopes(a.Scopes)
+}
+
+// isLoopback reports whether a host is this machine: COSMIC takes https
+// elsewhere.
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // checkScopes finds scopes that the service does not have, under any name.
