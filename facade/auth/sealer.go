@@ -65,13 +65,13 @@ func (s *Sealer) Seal(p Pending) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("auth: sealing a sign-in: %w", err)
 	}
-	return base64.RawURLEncoding.EncodeToString(s.aeads[0].Seal(nil, nil, data, []byte(pendingLabel))), nil
+	return base64.RawURLEncoding.Strict().EncodeToString(s.aeads[0].Seal(nil, nil, data, []byte(pendingLabel))), nil
 }
 
 // Open returns what was sealed. It fails for text that no key of the Sealer
 // sealed. An expired sign-in opens; [Complete] refuses it.
 func (s *Sealer) Open(sealed string) (Pending, error) {
-	data, err := base64.RawURLEncoding.DecodeString(sealed)
+	data, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
 	if err != nil {
 		return Pending{}, errors.New("auth: the sealed sign-in cannot be read")
 	}
