@@ -32,11 +32,11 @@
 //
 // # Why no OAuth server library
 //
-// The server libraries for Go revoke on any replay or never, have one error
-// shape, and bring more modules than everything else here together; to show a
-// forgiven parent, both error shapes and an answer that is cut after the
-// rotation, each would have to be bent. The double here is small, and each of
-// its rules can be read.
+// The kept server libraries for Go that we know answer a replay in one fixed
+// way and have one error shape, and they bring more modules than everything
+// that credkit links. A forgiven parent, both error shapes and an answer that
+// is cut after the rotation would each mean bending them; the double here is
+// small, and each of its rules can be read.
 //
 // Nothing is persisted, and nothing here is a secret: client secrets and keys
 // are for tests alone.

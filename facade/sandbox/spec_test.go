@@ -1,0 +1,85 @@
+package sandbox_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+
+	"github.com/credkit/credkit-go/api/certn"
+	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/facade/sandbox"
+)
+
+// held makes a request and holds it and its answer against openapi.yaml, by a
+// library that is not ours.
+func held(t *testing.T, doc *openapi3.T, sb *sandbox.Sandbox, req *http.Request, body []byte) (status int, err error) {
+	t.Helper()
+	a := do(t, sb, req)
+	item := doc.Paths.Find(req.URL.Path)
+	if item == nil {
+		t.Fatalf("%s is not described", req.URL.Path)
+	}
+	req = req.Clone(t.Context())
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	in := &openapi3filter.RequestValidationInput{
+		Request: req,
+		Route:   &routers.Route{Spec: doc, Path: req.URL.Path, PathItem: item, Method: req.Method, Operation: item.GetOperation(req.Method)},
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true},
+	}
+	if err := openapi3filter.ValidateRequest(t.Context(), in); err != nil {
+		t.Errorf("%s %s: the request: %v", req.Method, req.URL, err)
+	}
+	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: a.StatusCode, Header: a.Header, Options: in.Options}
+	return a.StatusCode, openapi3filter.ValidateResponse(t.Context(), out.SetBodyBytes(a.body))
+}
+
+func TestAnswersAreAsOpenAPIDescribesThem(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromFile("../../openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, opts := range map[string][]sandbox.Option{
+		"as it comes": {sandbox.CertnUserCount(3), sandbox.RateLimits()},
+		"older forms": {sandbox.OldMe(), sandbox.Unpaged(), sandbox.CertificationCount(300)},
+		"other forms": {sandbox.FirstParty(), sandbox.NoLastCursor(), sandbox.APIErrorShape(sandbox.MessageErrors)},
+		"retired":     {sandbox.Retired()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sb := inMemory(t, opts...)
+			token := signIn(t, sb).AccessToken
+			for _, tc := range []struct {
+				request *http.Request
+				body    string
+			}{
+				{request(t, "GET", urlOf(t, sb, cosmic.OpGetMe), token, "", nil), ""},
+				{request(t, "GET", urlOf(t, sb, cosmic.OpGetMe), "", "", nil), ""},
+				{request(t, "GET", urlOf(t, sb, cosmic.OpListCertifications)+"?limit=5", token, "", nil), ""},
+				{request(t, "POST", urlOf(t, sb, cosmic.OpCreateCertification), token, "application/json", []byte(sample)), sample},
+				{request(t, "POST", urlOf(t, sb, cosmic.OpCreateCertification), token, "application/json", []byte(`{}`)), `{}`},
+				{request(t, "GET", urlOf(t, sb, cosmic.OpListCertifications), token, "", nil), ""},
+				{request(t, "GET", urlOf(t, sb, certn.OpListUsers)+"?page_size=2", sb.CertnAccessToken(), "", nil), ""},
+				{request(t, "GET", urlOf(t, sb, certn.OpListUsers)+"?page=2&page_size=2", sb.CertnAccessToken(), "", nil), ""},
+				{request(t, "GET", urlOf(t, sb, certn.OpListUsers)+"?page=99", sb.CertnAccessToken(), "", nil), ""},
+				{request(t, "GET", urlOf(t, sb, certn.OpListUsers), "", "", nil), ""},
+			} {
+				if status, err := held(t, doc, sb, tc.request, []byte(tc.body)); err != nil {
+					t.Errorf("%s %s, %d: %v", tc.request.Method, tc.request.URL, status, err)
+				}
+			}
+			if c := sb.Counters(); c.Violations != 0 {
+				t.Errorf("%+v", c)
+			}
+		})
+	}
+
+	// The check finds something if there is something to find.
+	sb := inMemory(t, sandbox.CertnUsers(`{"id":7}`))
+	if _, err := held(t, doc, sb, request(t, "GET", urlOf(t, sb, certn.OpListUsers), sb.CertnAccessToken(), "", nil), nil); err == nil {
+		t.Error("an id that is a number went through")
+	}
+}
