@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/facade/auth"
@@ -18,7 +19,17 @@ type grant struct {
 	known  bool
 	token  auth.Token // the token whose grant this is
 	scopes []string   // under their current names
+	spared time.Time  // the grant could not be had: it is not asked for before
 }
+
+const (
+	// grantPatience bounds how long a call waits for its grant: after that the
+	// server decides.
+	grantPatience = 10 * time.Second
+	// grantPause is how long nobody asks again for a grant that could not be
+	// had.
+	grantPause = 30 * time.Second
+)
 
 func newGrant() *grant { return &grant{fetching: make(chan struct{}, 1)} }
 
@@ -30,10 +41,23 @@ func (g *grant) cached(token auth.Token) (scopes []string, known, current bool) 
 	return g.scopes, g.known, g.known && g.token == token
 }
 
+// pausing reports whether the grant could not be had a moment ago.
+func (g *grant) pausing() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Now().Before(g.spared)
+}
+
+func (g *grant) pause() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.spared = time.Now().Add(grantPause)
+}
+
 func (g *grant) remember(token auth.Token, scopes []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.known, g.token, g.scopes = true, token, scopes
+	g.known, g.token, g.scopes, g.spared = true, token, scopes, time.Time{}
 }
 
 func (g *grant) forget() {
@@ -67,12 +91,18 @@ func (c *client) allowOne(ctx context.Context, id OperationID, need []string) er
 	if known && len(missing(need, have)) == 0 {
 		return nil
 	}
-	have, err := c.currentGrant(ctx)
+	if c.grant.pausing() {
+		return nil // the server decides
+	}
+	patient, cancel := context.WithTimeout(ctx, grantPatience)
+	defer cancel()
+	have, err := c.currentGrant(patient)
 	if err != nil {
 		if ctx.Err() != nil {
 			return c.failed(id, context.Cause(ctx))
 		}
-		return nil // the server decides
+		c.grant.pause()
+		return nil
 	}
 	lacks := missing(need, have)
 	if len(have) == 0 || len(lacks) == 0 {

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -119,6 +121,43 @@ func TestTheServerDecidesWhereTheGrantSaysNothing(t *testing.T) {
 	if err := list(t.Context(), c); err != nil || g.asked != 0 {
 		t.Errorf("never checked: %v, asked %d times", err, g.asked)
 	}
+}
+
+func TestAGrantThatCannotBeHadHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &granted{scopes: map[string]string{"one": `{"scopes":["certification_records:read"],"user":{"email":"a"}}`}}
+		var down atomic.Bool
+		down.Store(true)
+		transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+			if down.Load() && strings.HasSuffix(r.URL.Path, "/v1/me") {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			return g.RoundTrip(r)
+		})
+		c, _ := withGrant(t, g, facade.WithMiddleware(func(http.RoundTripper) http.RoundTripper { return transport }))
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if err := list(t.Context(), c); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(start); took != 10*time.Second || g.listed != 100 {
+			t.Errorf("%d lists took %v", g.listed, took)
+		}
+		if err := list(t.Context(), c); err != nil || time.Since(start) != 10*time.Second {
+			t.Errorf("the next one, after %v: %v", time.Since(start), err)
+		}
+		down.Store(false)
+		time.Sleep(time.Minute)
+		if err := list(t.Context(), c); err != nil || g.asked != 1 {
+			t.Errorf("asked %d times: %v", g.asked, err)
+		}
+	})
 }
 
 func TestA403IsAScopeErrorToldApartAndForgetsTheGrant(t *testing.T) {
