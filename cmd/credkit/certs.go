@@ -53,6 +53,8 @@ func (c *certsCommand) matches(now time.Time) (matches []facade.Match[facade.Cer
 	switch {
 	case c.Limit < 0:
 		return nil, usagef("--limit %d: want a number above 0", c.Limit)
+	case slices.Contains(c.Type, "") || slices.Contains(c.Status, ""):
+		return nil, usagef("an empty word as --type or --status matches nothing")
 	case c.Expiring > 0 && c.Expired:
 		return nil, usagef("--expiring and --expired exclude each other: what has expired does not expire any more")
 	case c.Expiring > 0:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"syscall"
 
@@ -48,14 +49,18 @@ func exitCode(err error) int {
 	var token *auth.TokenError
 	var reauth *auth.ReauthError
 	var refused notAllowed
+	var signIn *auth.SignInError
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE):
 		return exitDone
 	case errors.As(err, &usage):
 		return exitUsage
+	case errors.Is(err, facade.ErrRetired): // whatever else it says: nothing here is to be allowed
+		return exitFailed
 	case errors.As(err, &config) && !errors.As(err, &token):
 		return exitUsage
 	case errors.As(err, &reauth), errors.As(err, &config), errors.As(err, &refused),
+		errors.As(err, &signIn) && signIn.Code != "", errors.As(err, &token) && refuses(token),
 		errors.Is(err, facade.ErrForbidden), errors.Is(err, facade.ErrUnauthorized):
 		return exitNotAllowed
 	case errors.Is(err, errDrift):
@@ -72,21 +77,24 @@ func explain(err error) string {
 	var scope *facade.ScopeError
 	var reauth *auth.ReauthError
 	var config *auth.ConfigError
+	var token *auth.TokenError
 	var advice []string
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE):
 		return ""
 	case errors.As(err, &usage), errors.As(err, &config):
+	case errors.Is(err, facade.ErrRetired):
+		advice = append(advice, "for a compatible deployment set "+envCertnBase)
 	case errors.As(err, &scope):
 		if !scope.Refused {
 			advice = append(advice, "see what you have: credkit check")
 		}
 	case errors.As(err, &reauth):
 		advice = append(advice, "run: credkit login")
+	case errors.As(err, &token) && refuses(token):
+		advice = append(advice, "check "+envCosmicID+" and "+envCosmicSecret+", and that they belong to "+envCosmicBase)
 	case errors.Is(err, facade.ErrUnauthorized):
 		advice = append(advice, unauthorized(err))
-	case errors.Is(err, facade.ErrRetired):
-		advice = append(advice, "for a compatible deployment set "+envCertnBase)
 	case errors.Is(err, context.DeadlineExceeded):
 		advice = append(advice, "see each request: credkit -v …")
 	}
@@ -100,4 +108,10 @@ func unauthorized(err error) string {
 		return "check " + envCertnID + " and " + envCertnSecret + ", and that they belong to " + envCertnBase
 	}
 	return "run: credkit login, or give " + envCosmicToken + " a token that is good"
+}
+
+// refuses reports whether a token endpoint refused what it was sent, rather
+// than being unable to answer.
+func refuses(e *auth.TokenError) bool {
+	return e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests && e.Status != http.StatusRequestTimeout
 }

@@ -32,32 +32,32 @@ const help = `credkit: your COSMIC certifications and your team's Certn users
 # Play with it: one terminal runs both services ...
   credkit sandbox
 # ... another one, with the lines that it printed, signs in and looks around:
-  credkit login                      sign in with your browser
-  credkit me                         who you are, and which scopes you have
-  credkit check                      which operations these scopes allow
-  credkit certs --expiring 30d       what runs out within 30 days
+  credkit login                   sign in with your browser
+  credkit me                      who you are, and which scopes you have
+  credkit check                   which operations these scopes allow
+  credkit certs --expiring 30d    what runs out within 30 days
   credkit certs --output csv > certs.csv
-  credkit users | jq .email          a pipe gets JSON, a line a user
+  credkit users | jq .email       a pipe gets JSON, a line a user
   credkit logout
 
 # With the real services:
-  export COSMIC_CLIENT_ID=...        your app, registered with the redirect URI
-                                     http://127.0.0.1:8976/callback
-  credkit login --no-browser         on a machine without a browser
+  export COSMIC_CLIENT_ID=...     your app, registered with the redirect URI
+                                  http://127.0.0.1:8976/callback
+  credkit login --no-browser      on a machine without a browser
   export CERTN_CLIENT_ID=... CERTN_CLIENT_SECRET=...
-  credkit drift                      do the answers still match openapi.yaml?
+  credkit drift                   do the answers still match openapi.yaml?
 
 # More:
-  credkit certs --help               the flags of a command
-  --output table|json|jsonl|csv      default: table on a terminal, jsonl in a pipe
-  -v                                 log each request to stderr, redacted
-  exit codes                         0 done, 1 failed, 2 wrong usage or settings,
-                                     3 not allowed, 4 answers differ
-  environment                        COSMIC_BASE_URL, COSMIC_CLIENT_ID,
-                                     COSMIC_CLIENT_SECRET, COSMIC_ACCESS_TOKEN,
-                                     CERTN_BASE_URL, CERTN_CLIENT_ID,
-                                     CERTN_CLIENT_SECRET, CREDKIT_STORE (a folder
-                                     or a postgres:// URL), CREDKIT_SESSION
+  credkit certs --help            the flags of a command
+  --output table|json|jsonl|csv   default: table on a terminal, jsonl in a pipe
+  -v                              log each request to stderr, redacted
+  exit codes                      0 done, 1 failed, 2 wrong usage or settings,
+                                  3 not allowed, 4 answers differ
+  environment                     COSMIC_BASE_URL, COSMIC_CLIENT_ID,
+                                  COSMIC_CLIENT_SECRET, COSMIC_ACCESS_TOKEN,
+                                  CERTN_BASE_URL, CERTN_CLIENT_ID,
+                                  CERTN_CLIENT_SECRET, CREDKIT_STORE (a folder
+                                  or a postgres:// URL), CREDKIT_SESSION
 `
 
 // helpByExample is what credkit alone prints.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -61,6 +63,11 @@ func run(ctx context.Context, args []string, env func(string) string, stdin io.R
 }
 
 func (p *program) run(ctx context.Context, args []string) (err error) {
+	if len(args) > 0 && args[0] == "help" { // what many try first
+		if args = args[1:]; len(args) > 0 {
+			args = append(args, "--help")
+		}
+	}
 	if len(args) == 0 {
 		_, err := io.WriteString(p.stdout, helpByExample(p.paint()))
 		return err
@@ -82,7 +89,7 @@ func (p *program) run(ctx context.Context, args []string) (err error) {
 	case errors.Is(err, errHelpShown):
 		return nil
 	case err != nil:
-		return usageError{err: err}
+		return usagef("%w\n  see: credkit %s--help", err, named(args))
 	}
 	p.output = g.Output
 	if g.Verbose {
@@ -90,6 +97,19 @@ func (p *program) run(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, p.close(ctx)) }()
 	return command.Run()
+}
+
+// named is the command that args begin with and a space, or nothing if that
+// is no command.
+func named(args []string) string {
+	commands := reflect.TypeFor[grammar]()
+	for i := range commands.NumField() {
+		f := commands.Field(i)
+		if _, isCommand := f.Tag.Lookup("cmd"); isCommand && len(args) > 0 && strings.EqualFold(f.Name, args[0]) {
+			return args[0] + " "
+		}
+	}
+	return ""
 }
 
 // atEnd has f called once the command is done, also after Ctrl-C.

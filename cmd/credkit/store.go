@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver of postgres:// stores
 
@@ -24,14 +25,17 @@ type openStore struct {
 	prepare func(context.Context) error
 }
 
+// reachWithin bounds the wait for a database at the start: a person is waiting.
+const reachWithin = 10 * time.Second
+
 // openStore opens the store of the environment, to be closed at the end.
-func (p *program) openStore(_ context.Context) (*openStore, error) {
+func (p *program) openStore(ctx context.Context) (*openStore, error) {
 	place := p.env(envStore)
 	if scheme, _, ok := strings.Cut(place, "://"); ok {
 		if scheme != "postgres" && scheme != "postgresql" {
 			return nil, usagef("%s begins with %s://: want a folder, or a postgres:// URL", envStore, scheme)
 		}
-		return p.openPostgres(place)
+		return p.openPostgres(ctx, place)
 	}
 	if place == "" {
 		config, err := os.UserConfigDir()
@@ -47,7 +51,7 @@ func (p *program) openStore(_ context.Context) (*openStore, error) {
 	return &openStore{Store: store, where: place, prepare: func(context.Context) error { return nil }}, nil
 }
 
-func (p *program) openPostgres(address string) (*openStore, error) {
+func (p *program) openPostgres(ctx context.Context, address string) (*openStore, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, usagef("%s is not a URL like postgres://user@host/database", envStore) // its text may hold a password
@@ -58,6 +62,11 @@ func (p *program) openPostgres(address string) (*openStore, error) {
 	}
 	p.atEnd(func(context.Context) error { return db.Close() })
 	db.SetMaxOpenConns(4)
+	ctx, cancel := context.WithTimeout(ctx, reachWithin)
+	defer cancel()
+	if err := db.PingContext(ctx); err != nil {
+		return nil, fmt.Errorf("the store of sessions, which %s sets, cannot be reached: %w", envStore, err)
+	}
 	store, err := pgstore.New(db)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/credkit/credkit-go/facade/sandbox"
+)
+
+func TestCheckInEachFormat(t *testing.T) {
+	w := newWorld(t).withToken(t, "certification_records:read")
+	for _, f := range []format{asTable, asJSON, asJSONL, asCSV} {
+		got := w.run(t, "check", "-o", string(f)).expect(t, exitNotAllowed)
+		golden(t, "check."+string(f), got.stdout)
+		contain(t, got.stderr, "1 of 3 operations not allowed: the sign-in lacks certification_records:write", "developer portal")
+	}
+	if n := w.Counters(); n.Operations["listCertifications"]+n.Operations["createCertification"] != 0 {
+		t.Errorf("check called what it checks: %v", n.Operations)
+	}
+}
+
+func TestCheckOfSomeOperations(t *testing.T) {
+	w := newWorld(t).withToken(t, "certification_records:read")
+	w.run(t, "check", "listCertifications", "getMe").expect(t, exitDone)
+	w.run(t, "check", "createCertification").expect(t, exitNotAllowed)
+}
+
+func TestCheckOfCertnNeedsNoSignIn(t *testing.T) {
+	w := &world{}
+	w.run(t, "check", "listUsers").expect(t, exitDone)
+}
+
+func TestCheckOfAFirstPartySessionLeavesItToTheServer(t *testing.T) {
+	w := newWorld(t, sandbox.FirstParty()).withToken(t)
+	var got []verdict
+	if err := json.Unmarshal([]byte(w.run(t, "check", "-o", "json", "listCertifications").expect(t, exitDone).stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := []verdict{{Operation: "listCertifications", Needs: []string{"certification_records:read"}, Verdict: serverOn, Missing: []string{}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	contain(t, w.run(t, "me", "-o", "table").expect(t, exitDone).stdout, "the server decides")
+}
+
+func TestMeInItsOlderForm(t *testing.T) {
+	w := newWorld(t, sandbox.OldMe()).withToken(t)
+	contain(t, w.run(t, "me", "-o", "table").expect(t, exitDone).stdout, "organization  ", "none named")
+}

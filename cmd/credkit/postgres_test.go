@@ -1,0 +1,37 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/credkit/credkit-go/facade/sandbox"
+)
+
+func TestASessionInPostgreSQL(t *testing.T) {
+	address := database.NewDatabase(t)
+	w := newWorld(t, sandbox.TokenLifetime(time.Second))
+	w.env[envStore] = address
+
+	contain(t, w.run(t, "me").stderr, "credkit: ") // nothing is there, not even the table
+	contain(t, w.login(t).expect(t, exitDone).stderr, "Signed in as Ada", "in the database test_")
+	time.Sleep(time.Second)
+	contain(t, w.run(t, "-v", "me").expect(t, exitDone).stderr, "session rotated")
+	w.login(t).expect(t, exitDone) // the table is there already
+	contain(t, w.run(t, "logout").expect(t, exitDone).stderr, "Signed out")
+	contain(t, w.run(t, "me").expect(t, exitNotAllowed).stderr, "nobody has signed in")
+}
+
+func TestADatabaseThatIsNotThere(t *testing.T) {
+	w := newWorld(t)
+	w.env[envStore] = "postgres://me:hush-hush@127.0.0.1:1/none?connect_timeout=2"
+	got := w.run(t, "me").expect(t, exitFailed)
+	contain(t, got.stderr, "credkit: ", "store")
+	if got := w.run(t, "login").expect(t, exitFailed); got.stdout != "" {
+		t.Errorf("login began all the same: %s", got.stdout)
+	}
+	for _, r := range []result{got, w.run(t, "-v", "logout")} {
+		if containsAny(r.stdout+r.stderr, "hush-hush") {
+			t.Errorf("a password in %s", r.stderr)
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// served runs credkit sandbox until the test ends, and returns the
+// environment that it prints.
+func served(t *testing.T, args ...string) (env map[string]string, stderr *locked, stop func() int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	read, write := io.Pipe()
+	stderr = new(locked)
+	done := make(chan int, 1)
+	go func() {
+		args := append([]string{"sandbox", "--addr", "127.0.0.1:0"}, args...)
+		done <- run(ctx, args, func(string) string { return "" }, strings.NewReader(""), write, stderr)
+		_ = write.Close()
+	}()
+	env = readEnvironment(read)
+	stop = func() int {
+		cancel()
+		code := <-done
+		done <- code
+		return code
+	}
+	t.Cleanup(func() { stop() })
+	if env[envCosmicBase] == "" {
+		t.Fatalf("exit %d: %s", stop(), stderr.String())
+	}
+	return env, stderr, stop
+}
+
+// readEnvironment reads lines as a shell does, up to the one that unsets.
+func readEnvironment(r io.Reader) map[string]string {
+	env := map[string]string{}
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		words := strings.Fields(lines.Text())
+		switch {
+		case len(words) == 2 && words[0] == "export":
+			name, value, _ := strings.Cut(words[1], "=")
+			env[name] = value
+		case len(words) > 1 && words[0] == "unset":
+			env["unset"] = strings.Join(words[1:], " ")
+			return env
+		}
+	}
+	return env
+}
+
+// waitFor waits until what is printed has words.
+func waitFor(t *testing.T, printed *locked, words string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(printed.String(), words); {
+		if time.Now().After(end) {
+			t.Fatalf("want %q in\n%s", words, printed.String())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func TestSandboxPrintsWhatPointsTheCommandAtIt(t *testing.T) {
+	env, stderr, stop := served(t, "--certs", "3", "--users", "2", "--scopes", "certification_records:read,qualifications:read")
+	if env["unset"] != envCosmicSecret+" "+envCosmicToken || env[envSession] != "sandbox" {
+		t.Errorf("what is real is not taken away: %v", env)
+	}
+	w := &world{env: env}
+	env[envStore] = t.TempDir() + "/sessions"
+	if got := w.run(t, "users").expect(t, exitDone).stdout; strings.Count(got, "\n") != 2 {
+		t.Errorf("users: %s", got)
+	}
+	waitFor(t, stderr, "then: credkit login, ")
+	if code := stop(); code != exitDone {
+		t.Errorf("exit %d", code)
+	}
+	contain(t, stderr.String(), "Sandbox ended after ")
+}
+
+func TestSandboxOptions(t *testing.T) {
+	t.Run("retired", func(t *testing.T) {
+		env, _, _ := served(t, "--retired")
+		contain(t, (&world{env: env}).run(t, "users").expect(t, exitFailed).stderr, "410")
+	})
+	t.Run("flaky", func(t *testing.T) {
+		env, _, _ := served(t, "--flaky", "100")
+		resp, err := http.Get(env[envCosmicBase] + "/v1/me")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusServiceUnavailable {
+			t.Error(resp.Status)
+		}
+	})
+	t.Run("verbose", func(t *testing.T) {
+		env, stderr, _ := served(t, "-v")
+		(&world{env: env}).run(t, "users").expect(t, exitDone)
+		contain(t, stderr.String(), "sandbox request", "path=/api/v1/users/")
+	})
+	t.Run("login port", func(t *testing.T) {
+		_, stderr, _ := served(t, "--login-port", "9001")
+		waitFor(t, stderr, "credkit login --port 9001")
+	})
+	t.Run("legacy, and short tokens", func(t *testing.T) {
+		served(t, "--legacy", "--unforgiving", "--token-lifetime", "2s", "--page-size", "5")
+	})
+}
+
+func TestASecondSandboxAtTheSameAddressSaysSo(t *testing.T) {
+	env, _, _ := served(t)
+	addr := strings.TrimPrefix(env[envCosmicBase], "http://")
+	contain(t, (&world{}).run(t, "sandbox", "--addr", addr).expect(t, exitUsage).stderr, "address already in use")
+}
+
+func TestDemo(t *testing.T) {
+	start := time.Now()
+	got := (&world{}).run(t, "demo").expect(t, exitDone)
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("the demo took %v", took)
+	}
+	contain(t, got.stdout,
+		"1  Sign in", "approved, as if you had clicked",
+		"Ada Lovelace <ada@example.com>", "certification_records:read",
+		"EXPIRES     LEFT", "expired ",
+		"token 1, ends in", "token 2, ends in", "<- renewed", "counted 2 renewals, 0 old tokens replayed, 0 calls refused",
+		"createCertification needs the scope certification_records:write", "Creates that reached the server: 0",
+		"grace.hopper@example.com", "What now?")
+	for line := range strings.Lines(got.stdout) {
+		if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > pageWidth {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	if strings.Contains(got.stdout, "\x1b") {
+		t.Error("colour without a terminal")
+	}
+	if got.stderr != "" {
+		t.Errorf("stderr: %s", got.stderr)
+	}
+}
+
+func TestDemoForAReaderThatLeaves(t *testing.T) {
+	var stderr locked
+	if code := run(t.Context(), []string{"demo"}, (&world{}).getenv, strings.NewReader(""), &closedPipe{after: 3}, &stderr); code != exitDone || stderr.String() != "" {
+		t.Errorf("exit %d: %s", code, stderr.String())
+	}
+}
+
+func TestDemoInterrupted(t *testing.T) {
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 500*time.Millisecond, context.Canceled)
+	defer cancel()
+	got := (&world{}).runWith(t, ctx, "", "demo")
+	if got.code != exitFailed {
+		t.Errorf("exit %d: %s", got.code, got.stderr)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	w := &world{}
+	contain(t, w.run(t, "version", "-o", "table").expect(t, exitDone).stdout, "credkit   ", "go        go1.")
+	contain(t, w.run(t, "version").expect(t, exitDone).stdout, `{"version":"`)
+	contain(t, w.run(t, "version", "-o", "csv").expect(t, exitDone).stdout, "version,revision,go,platform\n")
+}

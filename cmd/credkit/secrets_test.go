@@ -1,0 +1,85 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/credkit/credkit-go/facade/sandbox"
+)
+
+// TestNoOutputHasASecret drives every command with -v and looks for whatever
+// is secret, in what they print. That the search works is shown on the store,
+// where the tokens have to be.
+func TestNoOutputHasASecret(t *testing.T) {
+	w := newWorld(t, sandbox.TokenLifetime(time.Second))
+	var printed strings.Builder
+	keep := func(r result) {
+		printed.WriteString(r.stderr)
+		// The authorize URL carries the state and the challenge, which are no
+		// secrets; the code and the tokens come later.
+		printed.WriteString(r.stdout)
+	}
+	keep(w.login(t, "-v").expect(t, exitDone))
+	tokens := stored(t, w)
+	time.Sleep(time.Second)
+	for _, args := range [][]string{
+		{"me"}, {"check"}, {"certs"}, {"certs", "-o", "table"}, {"users", "-o", "csv"}, {"drift", "-o", "table"}, {"version"},
+	} {
+		keep(w.run(t, append(args, "-v")...))
+	}
+	tokens = append(tokens, stored(t, w)...)
+	if err := w.Fail(sandbox.On("getMe", "listCertifications"), sandbox.Status(500),
+		sandbox.Body("text/html", []byte("<p>"+tokens[0]+" access_token="+tokens[len(tokens)-1]))); err != nil {
+		t.Fatal(err)
+	}
+	keep(w.run(t, "me", "-v"))
+	keep(w.run(t, "certs", "-v"))
+	w.Heal()
+	w.env[envCosmicSecret], w.env[envCertnSecret] = "wrong-app-secret", "wrong-certn-secret"
+	time.Sleep(time.Second)
+	keep(w.run(t, "me", "-v"))
+	keep(w.run(t, "users", "-v"))
+	keep(w.login(t, "-v"))
+	w.env[envCosmicToken] = "static-token-value"
+	keep(w.run(t, "me", "-v"))
+	keep(w.run(t, "logout", "-v"))
+
+	_, certnSecret := w.CertnClient()
+	secrets := append(tokens, "test-app-secret", certnSecret, "wrong-app-secret", "wrong-certn-secret", "static-token-value")
+	if len(tokens) < 4 || printed.Len() < 10_000 {
+		t.Fatalf("too little to search: %d tokens, %d bytes", len(tokens), printed.Len())
+	}
+	for _, secret := range secrets {
+		if strings.Contains(printed.String(), secret) {
+			t.Errorf("%.12s… was printed", secret)
+		}
+	}
+	if jwt := regexp.MustCompile(`ey[\w-]{8,}\.[\w-]{8,}\.[\w-]+`).FindString(printed.String()); jwt != "" {
+		t.Errorf("%.12s… was printed", jwt)
+	}
+}
+
+// stored returns the tokens that the file store holds now.
+func stored(t *testing.T, w *world) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(w.env[envStore], "*.record"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%d records, %v", len(files), err)
+	}
+	record, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tokens []string
+	for _, m := range regexp.MustCompile(`"(?:access|refresh)_token":"([^"]{20,})"`).FindAllSubmatch(record, -1) {
+		tokens = append(tokens, string(m[1]))
+	}
+	if len(tokens) != 2 {
+		t.Fatalf("the record has %d tokens", len(tokens))
+	}
+	return tokens
+}

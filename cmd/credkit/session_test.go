@@ -1,0 +1,206 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/credkit/credkit-go/facade/sandbox"
+)
+
+func TestASessionFromLoginToLogout(t *testing.T) {
+	w := newWorld(t)
+	contain(t, w.run(t, "me").expect(t, exitNotAllowed).stderr, "nobody has signed in", "run: credkit login")
+
+	login := w.login(t).expect(t, exitDone)
+	contain(t, login.stderr, "Signed in as Ada Lovelace <ada@example.com> with 12 scopes", w.env[envStore])
+
+	contain(t, w.run(t, "me", "-o", "table").expect(t, exitDone).stdout, "name    Ada Lovelace\n", "scopes  certification_records:read\n        certification_records:write\n")
+	contain(t, w.run(t, "me", "-o", "csv").expect(t, exitDone).stdout, "id,email,display_name,scopes\n", ",ada@example.com,Ada Lovelace,certification_records:read certification")
+	for _, f := range []string{"json", "jsonl"} {
+		var me struct{ User struct{ Email string } }
+		out := w.run(t, "me", "-o", f).expect(t, exitDone).stdout
+		if err := json.Unmarshal([]byte(out), &me); err != nil || me.User.Email != "ada@example.com" {
+			t.Errorf("%s: %v in %s", f, err, out)
+		}
+	}
+	w.run(t, "certs").expect(t, exitDone)
+
+	contain(t, w.run(t, "logout").expect(t, exitDone).stderr, "Signed out", "no way to revoke")
+	contain(t, w.run(t, "logout").expect(t, exitDone).stderr, "Nobody is signed in")
+	w.run(t, "me").expect(t, exitNotAllowed)
+	if records, _ := filepath.Glob(filepath.Join(w.env[envStore], "*.record")); len(records) > 0 {
+		t.Errorf("logout left %v", records)
+	}
+}
+
+func TestLogoutNeedsNoClientID(t *testing.T) {
+	w := newWorld(t)
+	w.login(t).expect(t, exitDone)
+	w.env[envCosmicID] = ""
+	contain(t, w.run(t, "logout").expect(t, exitDone).stderr, "Signed out")
+}
+
+func TestSessionsAreKeptApart(t *testing.T) {
+	w := newWorld(t)
+	w.login(t).expect(t, exitDone)
+	w.env[envSession] = "another"
+	contain(t, w.run(t, "me").expect(t, exitNotAllowed).stderr, `"another"`)
+}
+
+func TestAnExpiredTokenIsRenewedByTheNextCommand(t *testing.T) {
+	w := newWorld(t, sandbox.TokenLifetime(time.Second))
+	w.login(t).expect(t, exitDone)
+	for i := range 3 {
+		time.Sleep(time.Second)
+		got := w.run(t, "-v", "me").expect(t, exitDone)
+		contain(t, got.stderr, "session rotated")
+		if n := w.Counters(); n.Rotations <= i || n.ReplaysRefused+n.Forgiven > 0 {
+			t.Errorf("after %d commands: %+v", i+1, n)
+		}
+	}
+}
+
+func TestASessionThatHasEndedNeedsANewSignIn(t *testing.T) {
+	w := newWorld(t, sandbox.TokenLifetime(time.Second))
+	w.login(t).expect(t, exitDone)
+	if err := w.EndSession(w.Sessions()[0].ID, "session_expired"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	contain(t, w.run(t, "me").expect(t, exitNotAllowed).stderr, "session_expired", "run: credkit login")
+	w.login(t).expect(t, exitDone)
+	w.run(t, "me").expect(t, exitDone)
+}
+
+func TestLoginThatIsDeclined(t *testing.T) {
+	got := func() result { w := newWorld(t); return w.loginBy(t, w.Deny) }().expect(t, exitNotAllowed)
+	contain(t, got.stderr, "access_denied")
+}
+
+func TestLoginWithAPastedAddress(t *testing.T) {
+	w := newWorld(t)
+	stdin, terminal := io.Pipe()
+	read, write := io.Pipe()
+	var stderr locked
+	done := make(chan int, 1)
+	go func() {
+		done <- run(t.Context(), []string{"login", "--no-browser", "--port", strconv.Itoa(w.port)}, w.getenv, stdin, write, &stderr)
+	}()
+	redirect, err := w.Approve(t.Context(), firstLine(read))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(terminal, "what?\n"+redirect+"\n")
+	if code := <-done; code != exitDone {
+		t.Fatalf("exit %d: %s", code, stderr.String())
+	}
+	contain(t, stderr.String(), "copy all of it", "Signed in as Ada")
+}
+
+func TestLoginOnAPortThatIsTaken(t *testing.T) {
+	w := newWorld(t)
+	l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(w.port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	contain(t, w.run(t, "login", "--no-browser", "--port", strconv.Itoa(w.port)).expect(t, exitUsage).stderr, strconv.Itoa(w.port), "another port")
+}
+
+func TestLoginWithoutARefreshTokenSaysSo(t *testing.T) {
+	w := newWorld(t, sandbox.WithoutRefreshTokens())
+	contain(t, w.login(t).expect(t, exitDone).stderr, "No refresh token came with it: sign in again at")
+}
+
+func TestLoginBesideAnAccessTokenSaysWhichIsUsed(t *testing.T) {
+	w := newWorld(t).withToken(t)
+	contain(t, w.login(t).expect(t, exitDone).stderr, "Mind that COSMIC_ACCESS_TOKEN is set")
+}
+
+func TestAStoreThatOthersCanReadIsRefused(t *testing.T) {
+	w := newWorld(t)
+	if err := os.Mkdir(w.env[envStore], 0o755); err != nil { //nolint:gosec // that is the test
+		t.Fatal(err)
+	}
+	contain(t, w.run(t, "me").expect(t, exitFailed).stderr, envStore, w.env[envStore])
+}
+
+func TestTheDefaultStoreIsInTheUsersConfiguration(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", home)
+	t.Setenv("HOME", home)
+	t.Setenv("AppData", home)
+	w := newWorld(t)
+	delete(w.env, envStore)
+	w.login(t).expect(t, exitDone)
+	config, err := os.UserConfigDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := filepath.Glob(filepath.Join(config, "credkit", "sessions", "*.record"))
+	if err != nil || len(records) != 1 {
+		t.Errorf("%d records, %v", len(records), err)
+	}
+}
+
+func TestWhatIsNotAllowedEndsWith3(t *testing.T) {
+	t.Run("a missing scope, before the call", func(t *testing.T) {
+		w := newWorld(t).withToken(t, "qualifications:read")
+		got := w.run(t, "certs").expect(t, exitNotAllowed)
+		contain(t, got.stderr, "listCertifications needs the scope certification_records:read", "credkit check")
+		if n := w.Count("listCertifications"); n != 0 {
+			t.Errorf("%d calls were made", n)
+		}
+	})
+	t.Run("an access token that is refused", func(t *testing.T) {
+		w := newWorld(t)
+		w.env[envCosmicToken] = "stale-token-value"
+		contain(t, w.run(t, "certs").expect(t, exitNotAllowed).stderr, "401", "credkit login", envCosmicToken)
+	})
+	t.Run("a Certn key that is refused", func(t *testing.T) {
+		w := newWorld(t)
+		w.env[envCertnSecret] = "wrong-secret-value"
+		contain(t, w.run(t, "users").expect(t, exitNotAllowed).stderr, "does not accept the client")
+	})
+	t.Run("a COSMIC app that is refused", func(t *testing.T) {
+		w := newWorld(t)
+		w.env[envCosmicSecret] = "wrong-secret-value"
+		contain(t, w.login(t).expect(t, exitNotAllowed).stderr, "the endpoint refused", envCosmicSecret)
+	})
+	t.Run("a 403", func(t *testing.T) {
+		w := newWorld(t).withToken(t)
+		if err := w.Fail(sandbox.On("listCertifications"), sandbox.Status(403)); err != nil {
+			t.Fatal(err)
+		}
+		contain(t, w.run(t, "certs").expect(t, exitNotAllowed).stderr, "scopes do not replace membership")
+	})
+}
+
+func TestWhatFailedEndsWith1(t *testing.T) {
+	w := newWorld(t, sandbox.Retired()).withToken(t)
+	contain(t, w.run(t, "users").expect(t, exitFailed).stderr, "410", envCertnBase)
+	if err := w.Fail(sandbox.On("getMe"), sandbox.Status(500), sandbox.RetryAfter("0")); err != nil {
+		t.Fatal(err)
+	}
+	contain(t, w.run(t, "me").expect(t, exitFailed).stderr, "getMe: 500")
+}
+
+func TestExitCodeOfJoinedErrors(t *testing.T) {
+	if got := exitCode(errors.Join(errDrift, errors.New("x"))); got != exitDrift {
+		t.Error(got)
+	}
+	if got := exitCode(errors.Join(errors.New("x"), notAllowed{"no"})); got != exitNotAllowed {
+		t.Error(got)
+	}
+	if text := explain(nil); strings.TrimSpace(text) != "" {
+		t.Error(text)
+	}
+}

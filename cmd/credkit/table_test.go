@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/credkit/credkit-go/facade/sandbox"
+)
+
+type pair struct{ left, right string }
+
+func pairColumns() []column[pair] {
+	return []column[pair]{
+		{name: "left", cell: func(p pair) string { return p.left }, shrink: true},
+		{name: "n", cell: func(p pair) string { return p.right }, right: true, look: func(p pair) style {
+			if p.right == "13" {
+				return red
+			}
+			return plain
+		}},
+	}
+}
+
+func drawn(t *testing.T, width int, paint painter, pairs ...pair) string {
+	t.Helper()
+	var b bytes.Buffer
+	to := newTable(&b, pairColumns(), width, paint)
+	for _, p := range pairs {
+		if err := to.write(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := to.close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestTableFitsItsCellsAndTheTerminal(t *testing.T) {
+	pairs := []pair{{"a longer text than the others", "1"}, {"日本語", "13"}, {"", "7"}}
+	want := "LEFT                            N\na longer text than the others   1\n日本語                         13\n                                7\n"
+	if got := drawn(t, 0, false, pairs...); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	want = "LEFT              N\na longer text …   1\n日本語           13\n                  7\n"
+	if got := drawn(t, 19, false, pairs...); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	contain(t, drawn(t, 0, true, pairs...), "\x1b[1mLEFT\x1b[0m", " \x1b[31m13\x1b[0m\n")
+}
+
+func TestTableGoesOnWithTheWidthsOfItsFirstRows(t *testing.T) {
+	pairs := make([]pair, 3*held)
+	for i := range pairs {
+		pairs[i] = pair{fmt.Sprintf("row %03d", i), fmt.Sprint(i % 10)}
+	}
+	pairs[2*held].left = "this one is longer than all before"
+	lines := strings.Split(strings.TrimSuffix(drawn(t, 0, false, pairs...), "\n"), "\n")
+	if len(lines) != len(pairs)+1 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for _, line := range lines[1:] {
+		if utf8.RuneCountInString(line) != len("row 000  0") {
+			t.Fatalf("another width: %q", line)
+		}
+	}
+	contain(t, lines[2*held+1], "this o…")
+}
+
+func TestNoTextOfAServiceCommandsTheTerminal(t *testing.T) {
+	got := drawn(t, 0, false, pair{"a\x1b[31mb\x07c\nd\u202ee\u009bf", "1"})
+	contain(t, got, "a[31mbc def")
+	for _, r := range got {
+		if r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || r == 0x202e {
+			t.Errorf("%U in %q", r, got)
+		}
+	}
+}
+
+func TestColourIsForTerminalsAlone(t *testing.T) {
+	p := &program{stdout: io.Discard, env: func(string) string { return "" }}
+	if p.paint() || p.width() != 0 || p.format() != asJSONL {
+		t.Errorf("a pipe has colour %v, width %d, format %s", p.paint(), p.width(), p.format())
+	}
+}
+
+// heap notes the largest heap while something is written.
+type heap struct {
+	lines int
+	most  uint64
+}
+
+func (h *heap) Write(p []byte) (int, error) {
+	if h.lines++; h.lines%5000 == 0 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		h.most = max(h.most, m.HeapInuse)
+	}
+	return len(p), nil
+}
+
+func TestALongListTakesLittleMemory(t *testing.T) {
+	const rows = 60_000 // about 45 MB of JSON
+	w := newWorld(t, sandbox.CertificationCount(rows), sandbox.Unpaged()).withToken(t)
+	for _, f := range []format{asJSONL, asTable} {
+		runtime.GC()
+		var h heap
+		var stderr locked
+		if code := run(t.Context(), []string{"certs", "-o", string(f)}, w.getenv, strings.NewReader(""), &h, &stderr); code != exitDone {
+			t.Fatalf("exit %d: %s", code, stderr.String())
+		}
+		if h.lines < rows || h.most > 32<<20 {
+			t.Errorf("%s: %d lines with a heap of %d MiB, want at most 32", f, h.lines, h.most>>20)
+		}
+	}
+}

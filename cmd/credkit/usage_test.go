@@ -1,0 +1,59 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestWrongUsageEndsWith2AndNamesWhatIsWrong(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		env  map[string]string
+		want string
+	}{
+		"no such command":          {args: []string{"nope"}, want: "unexpected argument nope\n  see: credkit --help"},
+		"no such flag":             {args: []string{"certs", "--nope"}, want: "see: credkit certs --help"},
+		"no such format":           {args: []string{"me", "--output", "xml"}, want: `"xml" is none of table, json, jsonl and csv`},
+		"an argument too many":     {args: []string{"certs", "extra"}, want: "unexpected argument extra"},
+		"no command":               {args: []string{"-v"}, want: "expected one of"},
+		"a number without unit":    {args: []string{"certs", "--expiring", "30"}, want: "write 30d, 2w or 36h"},
+		"a negative limit":         {args: []string{"certs", "--limit=-1"}, want: "--limit -1"},
+		"a negative limit (users)": {args: []string{"users", "--limit=-1"}, want: "--limit -1"},
+		"filters that exclude":     {args: []string{"certs", "--expired", "--expiring", "1d"}, want: "exclude each other"},
+		"an empty type":            {args: []string{"certs", "--type", "a,,b"}, want: "an empty word"},
+		"no such operation":        {args: []string{"check", "nope"}, want: "want one of createCertification, getMe, listCertifications, listUsers"},
+		"no client id":             {args: []string{"me"}, env: map[string]string{envCosmicID: ""}, want: "COSMIC_CLIENT_ID is not set"},
+		"no client id at login":    {args: []string{"login"}, env: map[string]string{envCosmicID: ""}, want: "COSMIC_CLIENT_ID is not set"},
+		"no Certn id":              {args: []string{"users"}, env: map[string]string{envCertnID: ""}, want: "CERTN_CLIENT_ID is not set"},
+		"no Certn secret":          {args: []string{"users"}, env: map[string]string{envCertnSecret: ""}, want: "CERTN_CLIENT_SECRET is not set"},
+		"a base URL over http":     {args: []string{"me"}, env: map[string]string{envCosmicBase: "http://example.com"}, want: "COSMIC_BASE_URL"},
+		"a Certn base URL":         {args: []string{"users"}, env: map[string]string{envCertnBase: "nonsense"}, want: "CERTN_BASE_URL"},
+		"a store of another kind":  {args: []string{"me"}, env: map[string]string{envStore: "mysql://host/db"}, want: "CREDKIT_STORE begins with mysql://"},
+		"a broken database URL":    {args: []string{"me"}, env: map[string]string{envStore: "postgres://me:hush-hush@h:bad/db"}, want: "CREDKIT_STORE is not a URL"},
+		"drift without a file":     {args: []string{"drift", "--operation", "getMe"}, want: "--operation and --file go together"},
+		"drift of a missing file":  {args: []string{"drift", "--operation", "getMe", "--file", "/nonexistent"}, want: "/nonexistent"},
+		"drift of no operation":    {args: []string{"drift", "--operation", "nope", "--file", "-"}, want: `no operation "nope"`},
+		"drift of no service":      {args: []string{"drift"}, env: map[string]string{envCosmicID: "", envCertnID: ""}, want: "no service to ask"},
+		"a sandbox for strangers":  {args: []string{"sandbox", "--addr", "0.0.0.0:0"}, want: "want a loopback address"},
+		"a sandbox with no port":   {args: []string{"sandbox", "--addr", "127.0.0.1"}, want: "want a loopback address"},
+		"a sandbox with no scope":  {args: []string{"sandbox", "--addr", "127.0.0.1:0", "--scopes", "nope"}, want: `"nope" is no API scope`},
+		"a port that is none":      {args: []string{"login", "--port", "70000"}, want: "70000 is not a port"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := map[string]string{
+				envCosmicID: "app", envCertnID: "id", envCertnSecret: "secret", envStore: t.TempDir() + "/sessions",
+			}
+			for k, v := range c.env {
+				env[k] = v
+			}
+			got := (&world{env: env}).run(t, c.args...).expect(t, exitUsage)
+			contain(t, got.stderr, "credkit: ", c.want)
+			if got.stdout != "" {
+				t.Errorf("stdout: %q", got.stdout)
+			}
+			if strings.Contains(got.stderr, "hush-hush") {
+				t.Errorf("a password in %q", got.stderr)
+			}
+		})
+	}
+}
