@@ -95,16 +95,12 @@ func (a *answer) member(name string, v any) {
 // is taken as bearer.
 func (a answer) bearer() bool { return a.tokenType == "" || strings.EqualFold(a.tokenType, "bearer") }
 
-// errorCode lets through what is a code, so that no text of a server's choice
-// gets into an error.
+// errorCode lets through what looks like a code (RFC 6749 has lower-case
+// letters and underscores), so that nothing that a server repeats gets into an
+// error.
 func errorCode(s string) string {
-	if len(s) > 64 {
+	if len(s) > 64 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") != "" {
 		return "unreadable_code"
-	}
-	for _, r := range s {
-		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.') {
-			return "unreadable_code"
-		}
 	}
 	return s
 }

@@ -12,7 +12,7 @@ import (
 // that they were issued for. [Sessions.SignIn] saves it. It prints without its
 // tokens. The zero Grant is none.
 type Grant struct {
-	r       *record // behind a pointer, which nothing prints
+	r       hidden[record]
 	idToken secret
 }
 
@@ -45,32 +45,33 @@ func NewGrant(e Endpoint, app App, t *oauth2.Token) (Grant, error) {
 }
 
 func newGrant(issuer string, c client, a answer, asked time.Time) Grant {
-	return Grant{r: issue(kindSession, issuer, c.id, causeSignIn, a, asked), idToken: newSecret(a.id)}
+	return Grant{r: hide(issue(kindSession, issuer, c.id, causeSignIn, a, asked)), idToken: newSecret(a.id)}
 }
 
 func (g Grant) record() *record {
-	if g.r == nil {
+	if g.IsZero() {
 		return nil
 	}
-	r := *g.r
+	r := *g.r.reveal()
 	r.Version = newVersion() // saving it twice is two sign-ins
 	return &r
 }
 
 // IsZero reports whether there is no grant.
-func (g Grant) IsZero() bool { return g.r == nil }
+func (g Grant) IsZero() bool { return g.r.reveal() == nil }
 
 // Token returns the access token, for a program that keeps no session.
 func (g Grant) Token() Token {
-	if g.r == nil {
+	r := g.r.reveal()
+	if r == nil {
 		return Token{}
 	}
-	return NewToken(g.r.AccessToken, g.r.ExpiresAt)
+	return NewToken(r.AccessToken, r.ExpiresAt)
 }
 
 // CanRenew reports whether a refresh token came with it. Without one a person
 // has to sign in again when the access token ends.
-func (g Grant) CanRenew() bool { return g.r != nil && g.r.RefreshToken != "" }
+func (g Grant) CanRenew() bool { return !g.IsZero() && g.r.reveal().RefreshToken != "" }
 
 // IDToken returns the id_token as the server gave it, empty if it gave none.
 // Nothing in it has been verified.
@@ -78,7 +79,7 @@ func (g Grant) IDToken() string { return g.idToken.reveal() }
 
 // String tells what the grant can do, never its tokens.
 func (g Grant) String() string {
-	if g.r == nil {
+	if g.IsZero() {
 		return "auth.Grant(none)"
 	}
 	return fmt.Sprintf("auth.Grant(tokens: %s, can renew: %t)", redacted, g.CanRenew())

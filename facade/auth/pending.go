@@ -19,7 +19,7 @@ const pendingLife = 10 * time.Minute
 // else: seal it into a cookie with a [Sealer]. It prints without its secrets.
 // The zero Pending is none.
 type Pending struct {
-	p     *pendingState // behind a pointer, which nothing prints
+	p     hidden[pendingState]
 	spent *ledger
 }
 
@@ -34,15 +34,15 @@ type pendingState struct {
 }
 
 // IsZero reports whether there is no sign-in.
-func (p Pending) IsZero() bool { return p.p == nil }
+func (p Pending) IsZero() bool { return p.p.reveal() == nil }
 
 // Expires returns when the sign-in can no longer be completed; zero for the
 // zero Pending.
 func (p Pending) Expires() time.Time {
-	if p.p == nil {
+	if p.IsZero() {
 		return time.Time{}
 	}
-	return p.p.Expires
+	return p.p.reveal().Expires
 }
 
 // String is a placeholder, never the secrets.

@@ -58,10 +58,10 @@ func NewSealer(keys ...[]byte) (*Sealer, error) {
 
 // Seal returns p as text for a cookie, some 500 bytes long.
 func (s *Sealer) Seal(p Pending) (string, error) {
-	if p.p == nil {
+	if p.IsZero() {
 		return "", errors.New("auth: there is no sign-in to seal")
 	}
-	data, err := p.p.encode()
+	data, err := p.p.reveal().encode()
 	if err != nil {
 		return "", fmt.Errorf("auth: sealing a sign-in: %w", err)
 	}
@@ -84,7 +84,7 @@ func (s *Sealer) Open(sealed string) (Pending, error) {
 		if err != nil {
 			return Pending{}, err
 		}
-		return Pending{p: p, spent: &s.spent}, nil
+		return Pending{p: hide(p), spent: &s.spent}, nil
 	}
 	return Pending{}, errors.New("auth: the sealed sign-in was not sealed with a key of this program, or was changed")
 }
@@ -98,7 +98,7 @@ func (s *Sealer) Cookie(p Pending) (*http.Cookie, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(p.p.Redirect)
+	u, err := url.Parse(p.p.reveal().Redirect)
 	if err != nil {
 		return nil, errors.New("auth: the sign-in's redirect URI cannot be read")
 	}
@@ -107,7 +107,7 @@ func (s *Sealer) Cookie(p Pending) (*http.Cookie, error) {
 		path = "/"
 	}
 	return &http.Cookie{
-		Name: cookieName(p.p.State), Value: sealed, Path: path, MaxAge: int(pendingLife / time.Second),
+		Name: cookieName(p.p.reveal().State), Value: sealed, Path: path, MaxAge: int(pendingLife / time.Second),
 		HttpOnly: true, Secure: strings.EqualFold(u.Scheme, "https"), SameSite: http.SameSiteLaxMode,
 	}, nil
 }

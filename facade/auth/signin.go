@@ -85,7 +85,7 @@ func (s *signIn) begin(e Endpoint, app App, redirectURI string) (string, Pending
 		ClientID: c.id, RedirectURL: redirectURI, Scopes: s.scopes,
 		Endpoint: oauth2.Endpoint{AuthURL: e.AuthorizeURL, TokenURL: issuer, AuthStyle: oauth2.AuthStyleInHeader},
 	}
-	return conf.AuthCodeURL(p.State, oauth2.S256ChallengeOption(p.Verifier)), Pending{p: p, spent: &ledger{}}, nil
+	return conf.AuthCodeURL(p.State, oauth2.S256ChallengeOption(p.Verifier)), Pending{p: hide(p), spent: &ledger{}}, nil
 }
 
 func checkRedirect(redirectURI string) error {
@@ -126,20 +126,21 @@ func Complete(ctx context.Context, e Endpoint, app App, p Pending, query url.Val
 	if err != nil {
 		return Grant{}, err
 	}
-	if p.p == nil {
+	state := p.p.reveal()
+	if state == nil {
 		return Grant{}, &SignInError{Problem: "nothing is pending in this browser: start again"}
 	}
-	if p.p.Issuer != poster.url || p.p.ClientID != c.id {
+	if state.Issuer != poster.url || state.ClientID != c.id {
 		return Grant{}, &ConfigError{Problem: "the sign-in was begun with another endpoint or app", Remedy: "pass Complete what was passed to Begin"}
 	}
 	// A state that is not ours tells nothing about this sign-in.
-	if subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(p.p.State)) != 1 || len(query["state"]) != 1 {
+	if subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(state.State)) != 1 || len(query["state"]) != 1 {
 		return Grant{}, &SignInError{Problem: "the answer does not carry this sign-in's state: it is ignored", err: ErrState}
 	}
-	if time.Now().After(p.p.Expires) {
+	if time.Now().After(state.Expires) {
 		return Grant{}, &SignInError{Problem: fmt.Sprintf("it took longer than %s: start again", pendingLife)}
 	}
-	if !p.spent.spend(p.p.State, p.p.Expires) {
+	if !p.spent.spend(state.State, state.Expires) {
 		return Grant{}, &SignInError{Problem: "it was completed before: start again", err: errSpent}
 	}
 	if code := query.Get("error"); code != "" {
@@ -149,19 +150,19 @@ func Complete(ctx context.Context, e Endpoint, app App, p Pending, query url.Val
 	if code == "" || len(query["code"]) != 1 {
 		return Grant{}, &SignInError{Problem: "the answer has no code: start again"}
 	}
-	return exchangeCode(ctx, poster, p, code)
+	return exchangeCode(ctx, poster, state, p.spent, code)
 }
 
-func exchangeCode(ctx context.Context, poster *poster, p Pending, code string) (Grant, error) {
+func exchangeCode(ctx context.Context, poster *poster, p *pendingState, spent *ledger, code string) (Grant, error) {
 	asked := time.Now()
 	a, te := poster.post(ctx, "authorization_code", url.Values{
-		"code": {code}, "redirect_uri": {p.p.Redirect}, "code_verifier": {p.p.Verifier},
+		"code": {code}, "redirect_uri": {p.Redirect}, "code_verifier": {p.Verifier},
 	})
 	switch {
 	case te == nil:
 		return newGrant(poster.url, poster.client, a, asked), nil
 	case te.outcome == unsent || te.outcome == throttled:
-		p.spent.unspend(p.p.State)
+		spent.unspend(p.State)
 	case te.outcome == misconfigured:
 		return Grant{}, &ConfigError{Problem: fmt.Sprintf("the sign-in service does not accept the app %q or its request", poster.client.id), err: te,
 			Remedy: "check the client id, the secret, App.AuthMethod and the registered redirect URI"}

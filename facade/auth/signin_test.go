@@ -52,7 +52,7 @@ func TestBeginAsksForWhatTheServerDocuments(t *testing.T) {
 	if state, err := base64.RawURLEncoding.DecodeString(q.Get("state")); err != nil || len(state) != 32 {
 		t.Errorf("state of %d bytes, %v", len(state), err)
 	}
-	if sum := sha256.Sum256([]byte(p.p.Verifier)); q.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]) {
+	if sum := sha256.Sum256([]byte(p.p.reveal().Verifier)); q.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]) {
 		t.Error("the challenge is not that of the verifier")
 	}
 	other, _ := begin(t, s)
@@ -106,7 +106,7 @@ func TestASignInEndsInASession(t *testing.T) {
 			t.Fatalf("Complete: %v", err)
 		}
 		form := s.sent[0].form
-		if form.Get("grant_type") != "authorization_code" || form.Get("code") != "secret-code" || form.Get("redirect_uri") != testRedirect || form.Get("code_verifier") != pending.p.Verifier || form.Get("client_id") != "app-1" {
+		if form.Get("grant_type") != "authorization_code" || form.Get("code") != "secret-code" || form.Get("redirect_uri") != testRedirect || form.Get("code_verifier") != pending.p.reveal().Verifier || form.Get("client_id") != "app-1" {
 			t.Errorf("sent %v", form)
 		}
 		if err := p.SignIn(t.Context(), "k", g); err != nil {
@@ -240,7 +240,7 @@ func TestASealedSignInGoesThroughACookie(t *testing.T) {
 		if !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/signed-in" || c.MaxAge != 600 || c.Valid() != nil || len(c.Value) > 2000 {
 			t.Errorf("cookie %+v of %d bytes, %v", c, len(c.Value), c.Valid())
 		}
-		for _, secret := range []string{pending.p.Verifier, pending.p.State} {
+		for _, secret := range []string{pending.p.reveal().Verifier, pending.p.reveal().State} {
 			if strings.Contains(c.String(), secret) {
 				t.Error("the cookie shows a secret")
 			}
@@ -248,7 +248,7 @@ func TestASealedSignInGoesThroughACookie(t *testing.T) {
 		r.AddCookie(c)
 	}
 	got, drop, err := sealer.FromRequest(r)
-	if err != nil || drop.MaxAge >= 0 || drop.Value != "" || got.p.State != p.p.State {
+	if err != nil || drop.MaxAge >= 0 || drop.Value != "" || got.p.reveal().State != p.p.reveal().State {
 		t.Fatalf("FromRequest: %v", err)
 	}
 	if _, err := Complete(t.Context(), s.endpoint(), testApp, got, r.URL.Query()); err != nil {
@@ -286,7 +286,7 @@ func TestSealsCannotBeForgedAndKeysCanChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := both.Open(sealed); err != nil || *got.p != *p.p {
+	if got, err := both.Open(sealed); err != nil || *got.p.reveal() != *p.p.reveal() {
 		t.Errorf("an older key: %v", err)
 	}
 	other, err := NewSealer(key('b'))
