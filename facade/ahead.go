@@ -71,6 +71,7 @@ type queue[T any] struct {
 	most     int
 	mostSize int64
 	batch    []row[T] // the reader's own
+	reading  row[T]   // the reader's own: not yet in the batch, as a read may hand that on
 	crash    any      // what the reader panicked with
 
 	mu    sync.Mutex
@@ -112,7 +113,8 @@ func (q *queue[T]) fill(w *walker[T]) error {
 			}
 			reserved, gathered = cap(q.batch), 0
 		}
-		var r row[T] // not yet in the batch: a read within next may hand that on
+		r := &q.reading
+		*r = row[T]{}
 		r.size, r.err = w.next(&r.value)
 		if q.ctx.Err() != nil {
 			return w.list.client.failed(w.list.id, context.Cause(q.ctx))
@@ -133,7 +135,7 @@ func (q *queue[T]) fill(w *walker[T]) error {
 		case !w.fits(r.value):
 			continue
 		}
-		q.batch = append(q.batch, r)
+		q.batch = append(q.batch, *r)
 		reserved--
 		if gathered += r.size; gathered > q.mostSize/4 {
 			reserved = 0

@@ -2,7 +2,9 @@ package facade
 
 import (
 	"errors"
+	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/credkit/credkit-go/api/cosmic"
@@ -47,13 +49,22 @@ func (c *Certification) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// decodeCertification decodes one element of a list.
-func decodeCertification(raw []byte, into *Certification) error {
-	*into = Certification{}
-	if err := object(raw, (*bareCertification)(into)); err != nil {
-		return err
+// certificationPlan is how elements of a list are decoded by the short way.
+var certificationPlan = sync.OnceValue(func() *plan { return newPlan(reflect.TypeFor[cosmic.Certification]()) })
+
+// certificationElement returns a decoder of the elements of one list.
+func certificationElement() element[Certification] {
+	s := shortcut{plan: certificationPlan().clone()}
+	return func(raw []byte, into *Certification) error {
+		*into = Certification{}
+		if !s.decode(raw, reflect.ValueOf(&into.Certification).Elem(), &into.Extra) {
+			*into = Certification{}
+			if err := object(raw, (*bareCertification)(into)); err != nil {
+				return err
+			}
+		}
+		return into.check()
 	}
-	return into.check()
 }
 
 // check holds a certification against what is relied on.

@@ -41,7 +41,7 @@ func (c *Certn) For(credentials auth.Credentials) (*Certn, error) {
 // Users is the list of the users of the partner account (listUsers). No
 // request is made before it is ranged over. No order is promised.
 func (c *Certn) Users(opts ...CallOption) *List[User] {
-	return newList(c.client, ListUsers, opts, decodeUser, func(server string, size *int32) (*http.Request, error) {
+	return newList(c.client, ListUsers, opts, userElement, func(server string, size *int32) (*http.Request, error) {
 		return certn.NewListUsersRequest(server, &certn.ListUsersParams{PageSize: size})
 	})
 }

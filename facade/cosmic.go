@@ -113,7 +113,7 @@ func (c *Cosmic) Operations() []OperationID {
 // not of an organization (listCertifications). No request is made before it
 // is ranged over. No order is promised.
 func (c *Cosmic) Certifications(opts ...CallOption) *List[Certification] {
-	return newList(c.client, ListCertifications, opts, decodeCertification, func(server string, size *int32) (*http.Request, error) {
+	return newList(c.client, ListCertifications, opts, certificationElement, func(server string, size *int32) (*http.Request, error) {
 		return cosmic.NewListCertificationsRequest(server, &cosmic.ListCertificationsParams{Limit: size})
 	})
 }

@@ -30,7 +30,7 @@ type List[T any] struct {
 	client  *client
 	id      OperationID
 	call    *callSettings
-	element element[T]
+	element func() element[T] // a decoder for one range
 	request func(server string, size *int32) (*http.Request, error)
 	matches []Match[T]
 	size    *int32
@@ -38,7 +38,7 @@ type List[T any] struct {
 	err     error  // what was wrong with the list's making
 }
 
-func newList[T any](c *client, id OperationID, opts []CallOption, element element[T],
+func newList[T any](c *client, id OperationID, opts []CallOption, element func() element[T],
 	request func(server string, size *int32) (*http.Request, error),
 ) *List[T] {
 	l := &List[T]{client: c, id: id, element: element, request: request}

@@ -2,7 +2,9 @@ package facade
 
 import (
 	"errors"
+	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/credkit/credkit-go/api/certn"
 )
@@ -40,13 +42,27 @@ func (u User) Name() string {
 	return u.Email
 }
 
-// decodeUser decodes one element of a list.
-func decodeUser(raw []byte, into *User) error {
-	*into = User{}
-	if err := object(raw, (*bareUser)(into)); err != nil {
-		return err
+// userPlan is how elements of a list are decoded by the short way.
+var userPlan = sync.OnceValue(func() *plan { return newPlan(reflect.TypeFor[certn.User]()) })
+
+// userElement returns a decoder of the elements of one list.
+func userElement() element[User] {
+	s := shortcut{plan: userPlan().clone()}
+	return func(raw []byte, into *User) error {
+		*into = User{}
+		if !s.decode(raw, reflect.ValueOf(&into.User).Elem(), &into.Extra) {
+			*into = User{}
+			if err := object(raw, (*bareUser)(into)); err != nil {
+				return err
+			}
+		}
+		return into.check()
 	}
-	if into.ID == (UUID{}) {
+}
+
+// check holds a user against what is relied on.
+func (u *User) check() error {
+	if u.ID == (UUID{}) {
 		return &misfit{"", "a user without an id"}
 	}
 	return nil

@@ -45,7 +45,7 @@ func (l *List[T]) walk(ctx context.Context) (*walker[T], error) {
 		return nil, l.client.invalid(l.id, errors.New("this operation is no list"))
 	}
 	w := &walker[T]{list: l, ctx: ctx, query: l.from, more: true, seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
-	w.page = newPageDecoder(op.Pagination, l.client.settings.maxAnswer, l.element)
+	w.page = newPageDecoder(op.Pagination, l.client.settings.maxAnswer, l.element())
 	return w, nil
 }
 

@@ -108,8 +108,15 @@ func kindName(k jsontext.Kind) string {
 	}
 }
 
-// element decodes one element of a list, whole JSON, into its type.
+// element decodes one element of a list, whole JSON without duplicate names,
+// into its type.
 type element[T any] func(raw []byte, into *T) error
+
+// inner decodes what is inside of an element whose names decoder has found to
+// be unique.
+func inner(raw []byte, into any) error {
+	return wire.Unmarshal(raw, into, decoding(), jsontext.AllowDuplicateNames(true))
+}
 
 // decoder reads JSON from an answer as it comes, holding a bounded part of it.
 type decoder struct {
@@ -152,7 +159,7 @@ func object(raw []byte, into any) error {
 	if kind := jsontext.Value(raw).Kind(); kind != jsontext.KindBeginObject {
 		return &misfit{"", "want an object, have a JSON " + kindName(kind)}
 	}
-	return wire.Unmarshal(raw, into, decoding(), jsontext.AllowDuplicateNames(true))
+	return inner(raw, into)
 }
 
 // pageDecoder reads one page of a list: its elements as they come, and what
