@@ -3,6 +3,10 @@ package auth_test
 import (
 	"bytes"
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -146,6 +150,15 @@ func TestEncryptedStoreKeyPrintsNoSecret(t *testing.T) {
 	}
 	store := encrypted(t, auth.NewMemoryStore(), key)
 	var out strings.Builder
+	hidden := struct {
+		key  auth.EncryptionKey
+		keys []auth.EncryptionKey
+	}{key, []auth.EncryptionKey{key}}
+	fmt.Fprintf(&out, "%v %+v %#v %v %+v %#v\n", hidden, hidden, hidden, *store, *store, *store)
+	derived, err := hkdf.Key(sha256.New, []byte("0123456789abcdef0123456789abcdef"), nil, "credkit store: AES-256-GCM", 32)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(&out, verb+"\n"+verb+"\n"+verb+"\n", key, &key, []auth.EncryptionKey{key})
 	}
@@ -157,7 +170,8 @@ func TestEncryptedStoreKeyPrintsNoSecret(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("key", "key", key, "store", store)
 	slog.New(slog.NewTextHandler(&out, nil)).Info("key", "key", key, "store", store)
 	printed := out.String()
-	for _, secret := range []string{"0123456789abcdef", "30313233", "48 49 50 51", "0x30"} {
+	for _, secret := range []string{"0123456789abcdef", "30313233", "48 49 50 51", "0x30",
+		hex.EncodeToString(derived[:4]), fmt.Sprint(binary.LittleEndian.Uint32(derived)), fmt.Sprint(binary.BigEndian.Uint32(derived))} {
 		if strings.Contains(printed, secret) {
 			t.Errorf("the secret was printed as %q", secret)
 		}

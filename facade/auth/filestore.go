@@ -161,17 +161,12 @@ func (s *FileStore) path(key, suffix string) string {
 // read returns the record of key, nil if there is none.
 func (s *FileStore) read(key string) ([]byte, error) {
 	path := s.path(key, recordSuffix)
-	stored, record, err := s.readFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	_, record, err := s.readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
 		// The folder itself may be gone, which is no empty store.
 		return nil, s.checkFolder()
-	case err != nil:
-		return nil, err
-	case stored != key:
-		return nil, fmt.Errorf("%s: %w: it holds the record of %q: put it back under its own name, or remove it and sign in again", path, ErrCorruptRecord, stored)
 	}
-	return record, nil
+	return record, err
 }
 
 // readDurably reads the record of key under its lock. A process killed
@@ -188,6 +183,7 @@ func (s *FileStore) readDurably(key string) ([]byte, error) {
 	return record, syncFolder(s.dir)
 }
 
+// readFile reads the record file at path, which has to be in its own place.
 func (s *FileStore) readFile(path string) (key string, record []byte, err error) {
 	content, err := readWhole(path)
 	if err != nil {
@@ -196,6 +192,9 @@ func (s *FileStore) readFile(path string) (key string, record []byte, err error)
 	key, record, err = decodeRecord(content)
 	if err != nil {
 		return "", nil, fmt.Errorf("%s: %w: %w: remove it and sign in again", path, ErrCorruptRecord, err)
+	}
+	if path != s.path(key, recordSuffix) {
+		return "", nil, fmt.Errorf("%s: %w: it is a copy of the record of %q: remove it and sign in again", path, ErrCorruptRecord, key)
 	}
 	return key, record, nil
 }

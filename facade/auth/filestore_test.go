@@ -136,6 +136,11 @@ func TestFileStoreRefusesARecordUnderAnotherName(t *testing.T) {
 	if err := os.WriteFile(only(t, dir, ".record"), content, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for key, err := range store.Keys(t.Context()) {
+		if key != "" || !errors.Is(err, auth.ErrCorruptRecord) {
+			t.Errorf("Keys gave %q, %v, want ErrCorruptRecord", key, err)
+		}
+	}
 	if _, err := store.Load(t.Context(), "b"); !errors.Is(err, auth.ErrCorruptRecord) || !strings.Contains(err.Error(), `"a"`) {
 		t.Errorf("Load gave %v, want ErrCorruptRecord and whose record it is", err)
 	}

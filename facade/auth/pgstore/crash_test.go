@@ -36,5 +36,14 @@ func openTable(url string) (auth.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pgstore.New(db)
+	store, err := pgstore.New(db)
+	return pooled{store, db}, err
 }
+
+// pooled is a store that closes its pool.
+type pooled struct {
+	*pgstore.Store
+	pool *sql.DB
+}
+
+func (p pooled) Close() error { return p.pool.Close() }

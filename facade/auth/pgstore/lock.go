@@ -59,9 +59,6 @@ func (s *Store) lock(ctx context.Context, key string) (row *lockedRow, err error
 // tryLock looks once. No row and no error mean that another process has the
 // lock, or, with again, that there was no row and now is one.
 func (s *Store) tryLock(ctx context.Context, key string) (row *lockedRow, again bool, err error) {
-	if err := s.checkSchema(ctx); err != nil {
-		return nil, false, err
-	}
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -71,42 +68,43 @@ func (s *Store) tryLock(ctx context.Context, key string) (row *lockedRow, again 
 	// is held and the record is read.
 	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	row = &lockedRow{store: s, id: idOf(key), key: key, cancel: cancel}
-	locked := false
-	defer func() {
-		if !locked {
-			row.close()
-			row = nil
-		}
-	}()
-	stop := context.AfterFunc(ctx, func() { cancel(ctx.Err()) })
-	defer stop()
-	if row.tx, err = s.begin(inner, cancel); err != nil {
-		return row, false, err
+	leave := context.AfterFunc(ctx, func() { cancel(ctx.Err()) })
+	timer := time.AfterFunc(s.set.connect, func() { cancel(errBusy) })
+
+	found, again, err := row.open(inner)
+	if !leave() && err == nil {
+		err = ctx.Err()
 	}
-	found, err := row.read(inner)
-	if err != nil {
-		return row, false, err
+	if !timer.Stop() && (err == nil || errors.Is(context.Cause(inner), errBusy)) {
+		err = errBusy
 	}
-	if !found {
-		again, err = row.place(inner)
-		return row, again, err
+	if err != nil || !found {
+		row.close()
+		return nil, again && err == nil, err
 	}
-	if !stop() {
-		return row, false, ctx.Err()
-	}
-	locked = true
 	return row, false, nil
 }
 
-// begin opens a transaction with its timeouts set. cancel ends ctx.
-func (s *Store) begin(ctx context.Context, cancel context.CancelCauseFunc) (*sql.Tx, error) {
-	timer := time.AfterFunc(s.set.connect, func() { cancel(errBusy) })
+// open locks and reads the row in a new transaction. If the row was not found
+// for the lack of one, it makes a placeholder, and is to be called again.
+func (r *lockedRow) open(ctx context.Context) (found, again bool, err error) {
+	if r.tx, err = r.store.begin(ctx); err != nil {
+		return false, false, err
+	}
+	if err := r.store.checkSchema(ctx, r.tx); err != nil {
+		return false, false, err
+	}
+	if found, err = r.read(ctx); found || err != nil {
+		return found, false, err
+	}
+	again, err = r.place(ctx)
+	return false, again, err
+}
+
+// begin opens a transaction with its timeouts set.
+func (s *Store) begin(ctx context.Context) (*sql.Tx, error) {
 	tx, err := s.db.BeginTx(ctx, readCommitted)
-	timer.Stop()
 	if err != nil {
-		if errors.Is(context.Cause(ctx), errBusy) {
-			return nil, errBusy
-		}
 		return nil, err
 	}
 	hold := fmt.Sprint(s.set.hold.Milliseconds()) // a bare number means milliseconds

@@ -93,6 +93,21 @@ func TestStoreConflict(t *testing.T) {
 	}
 }
 
+// TestStoreMakesARecordOverAPlaceholder loses the lock of a new key to a
+// process that was killed before it had a record.
+func TestStoreMakesARecordOverAPlaceholder(t *testing.T) {
+	store := newStore(t)
+	err := store.Update(t.Context(), "a", func(context.Context, []byte) ([]byte, error) {
+		store.cut(t)
+		exec(t, store.admin, "UPDATE credkit_sessions SET version = 'of another process'")
+		return []byte("mine"), nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	want(t, store, "a", "mine")
+}
+
 // TestStoreWaitsForTheProcessThatTookOver saves while another process holds
 // the lock: what comes of the save is known once that one is done.
 func TestStoreWaitsForTheProcessThatTookOver(t *testing.T) {

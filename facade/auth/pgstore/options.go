@@ -13,9 +13,9 @@ const (
 	defaultHold  = 2 * time.Minute
 	defaultSave  = 10 * time.Second
 
-	// connectWithin bounds the wait for a connection, whatever the caller's
-	// context allows: an Update inside a transaction on the same pool may be
-	// waiting for itself.
+	// connectWithin bounds the wait for a connection and an answer, whatever
+	// the caller's context allows: an Update inside a transaction on the same
+	// pool may be waiting for itself.
 	connectWithin = 30 * time.Second
 )
 
@@ -87,8 +87,8 @@ func defaultRefreshes(pool int) int {
 // what a frozen process costs the others. The default is two minutes.
 func WithHoldTimeout(d time.Duration) Option {
 	return func(s *settings) error {
-		if d < time.Second {
-			return fmt.Errorf("hold timeout %v: want at least 1s", d)
+		if d < time.Second || d > 24*time.Hour {
+			return fmt.Errorf("hold timeout %v: want 1s to 24h", d)
 		}
 		s.hold = d
 		return nil

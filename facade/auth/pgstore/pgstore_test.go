@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
+	"go.uber.org/goleak"
 
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/auth/pgstore"
@@ -25,6 +27,10 @@ var server pgtest.Server
 func TestMain(m *testing.M) {
 	code := m.Run()
 	server.Stop()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Println(err)
+		code = 1
+	}
 	os.Exit(code)
 }
 
@@ -139,6 +145,19 @@ func TestStoreContractUnderStrangeDefaults(t *testing.T) {
 	contract(t, url)
 }
 
+func TestStoreSetsItsTransactionsUp(t *testing.T) {
+	for server, own := range map[string]string{"off": "on", "on": "on", "local": "local", "remote_apply": "remote_apply"} {
+		store := newStore(t)
+		exec(t, store.admin, "ALTER DATABASE "+currentDatabase(t, store.admin)+" SET synchronous_commit = "+server)
+		exec(t, store.admin, "ALTER DATABASE "+currentDatabase(t, store.admin)+" SET default_transaction_isolation = serializable")
+		fresh := store.another(t, pgstore.WithHoldTimeout(90*time.Second))
+		got, err := fresh.Settings(t.Context(), "synchronous_commit", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_isolation")
+		if wanted := []string{own, "90s", "90s", "read committed"}; err != nil || !slices.Equal(got, wanted) {
+			t.Errorf("with synchronous_commit %s: %q, %v, want %q", server, got, err, wanted)
+		}
+	}
+}
+
 func currentDatabase(t testing.TB, db *sql.DB) (name string) {
 	t.Helper()
 	if err := db.QueryRow("SELECT current_database()").Scan(&name); err != nil {
@@ -215,6 +234,10 @@ func TestStoreWithOneConnection(t *testing.T) {
 func TestStoreInsideATransaction(t *testing.T) {
 	store := newStore(t, pgstore.WithConnectTimeout(100*time.Millisecond))
 	store.db.SetMaxOpenConns(1)
+	fresh, err := pgstore.New(store.db, pgstore.WithConnectTimeout(100*time.Millisecond)) // has not seen the schema
+	if err != nil {
+		t.Fatal(err)
+	}
 	tx, err := store.db.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -230,6 +253,15 @@ func TestStoreInsideATransaction(t *testing.T) {
 	if err := update(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("with a deadline: %v, want context.DeadlineExceeded", err)
 	}
+	for what, err := range map[string]error{
+		"Load":                  second(store.Load(context.Background(), "a")),
+		"Load of a new store":   second(fresh.Load(context.Background(), "a")),
+		"Update of a new store": fresh.Update(context.Background(), "a", returning("record")),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "inside a transaction") {
+			t.Errorf("%s: %v, want an error that says what is wrong", what, err)
+		}
+	}
 	if err := update(context.Background()); err == nil || !strings.Contains(err.Error(), "inside a transaction") {
 		t.Errorf("without a deadline: %v, want an error that says what is wrong", err)
 	}
@@ -238,6 +270,8 @@ func TestStoreInsideATransaction(t *testing.T) {
 	}
 	put(t, store, "a", "record")
 }
+
+func second(_ []byte, err error) error { return err }
 
 // TestStoreWaitersHoldNoConnection has more waiters than connections.
 func TestStoreWaitersHoldNoConnection(t *testing.T) {

@@ -18,10 +18,7 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 		return nil, errEmptyKey
 	}
 	var stored, record []byte
-	err := s.retry(ctx, func() error {
-		if err := s.checkSchema(ctx); err != nil {
-			return err
-		}
+	err := s.read(ctx, func(ctx context.Context) error {
 		err := s.db.QueryRowContext(ctx, s.queries.load, idOf(key)).Scan(&stored, &record)
 		if errors.Is(err, sql.ErrNoRows) {
 			record = nil
@@ -38,13 +35,30 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 	return record, nil
 }
 
+// read calls query with the schema checked, again after transient errors, and
+// gives up when no connection is to be had.
+func (s *Store) read(ctx context.Context, query func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.set.connect, errBusy)
+	defer cancel()
+	err := s.retry(ctx, func() error {
+		if err := s.checkSchema(ctx, s.db); err != nil {
+			return err
+		}
+		return query(ctx)
+	})
+	if err != nil && errors.Is(context.Cause(ctx), errBusy) {
+		return errBusy
+	}
+	return err
+}
+
 // Keys walks the keys in pages, in the order of their hashes.
 func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		after := []byte{}
 		for {
 			var ids, keys [][]byte
-			err := s.retry(ctx, func() (err error) {
+			err := s.read(ctx, func(ctx context.Context) (err error) {
 				ids, keys, err = s.page(ctx, after)
 				return err
 			})
@@ -67,9 +81,6 @@ func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 
 // page reads the ids and keys that follow after.
 func (s *Store) page(ctx context.Context, after []byte) (ids, keys [][]byte, err error) {
-	if err := s.checkSchema(ctx); err != nil {
-		return nil, nil, err
-	}
 	rows, err := s.db.QueryContext(ctx, s.queries.keys, after, keysPage)
 	if err != nil {
 		return nil, nil, err

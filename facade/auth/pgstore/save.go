@@ -60,9 +60,7 @@ func (c change) commitLocked(ctx context.Context) error {
 // commitAnew saves in a transaction of its own. It waits for the lock of a
 // process that has taken over, to learn what came of it.
 func (c change) commitAnew(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	tx, err := c.row.store.begin(ctx, cancel)
+	tx, err := c.row.store.begin(ctx)
 	if err != nil {
 		return err
 	}

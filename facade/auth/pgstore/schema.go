@@ -67,13 +67,18 @@ func (s *Store) migrate(ctx context.Context) error {
 // schemaVersion is the version that this release needs.
 func (s *Store) schemaVersion() int { return len(s.queries.steps) }
 
-// checkSchema asks for the version of the schema, once.
-func (s *Store) checkSchema(ctx context.Context) error {
+// querier is a pool or a transaction of one.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// checkSchema asks db for the version of the schema, once.
+func (s *Store) checkSchema(ctx context.Context, db querier) error {
 	if s.known.Load() {
 		return nil
 	}
 	var version sql.Null[int]
-	if err := s.db.QueryRowContext(ctx, s.queries.version).Scan(&version); err != nil {
+	if err := db.QueryRowContext(ctx, s.queries.version).Scan(&version); err != nil {
 		return err
 	}
 	if version.V != s.schemaVersion() {

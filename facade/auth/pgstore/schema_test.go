@@ -110,6 +110,7 @@ func TestStoreRefusesBadOptions(t *testing.T) {
 		"negative refreshes":    pgstore.WithMaxRefreshes(-1),
 		"hold of nothing":       pgstore.WithHoldTimeout(0),
 		"hold of a millisecond": pgstore.WithHoldTimeout(time.Millisecond),
+		"hold of two days":      pgstore.WithHoldTimeout(48 * time.Hour),
 		"save of nothing":       pgstore.WithSaveTimeout(0),
 		"save in the past":      pgstore.WithSaveTimeout(-time.Second),
 	} {

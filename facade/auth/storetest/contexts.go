@@ -130,3 +130,25 @@ func saveOutlives(ctx context.Context, a, b auth.Store) error {
 	}
 	return want(ctx, b, "key", "")
 }
+
+func lockOutlives(ctx context.Context, a, b auth.Store) error {
+	caller, cancel := context.WithCancel(ctx)
+	var waiting error
+	err := a.Update(caller, "key", func(ctx context.Context, _ []byte) ([]byte, error) {
+		cancel()
+		short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+		defer cancel()
+		called := false
+		err := b.Update(short, "key", func(context.Context, []byte) ([]byte, error) {
+			called = true
+			return []byte("the waiter's"), nil
+		})
+		waiting = wantEnded(err, context.DeadlineExceeded, called)
+		return []byte("the holder's"), nil
+	})
+	return first(
+		func() error { return waiting },
+		func() error { return err },
+		func() error { return want(ctx, b, "key", "the holder's") },
+	)
+}

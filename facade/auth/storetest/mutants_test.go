@@ -7,6 +7,7 @@ import (
 	"iter"
 	"path"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,6 +87,18 @@ func TestStoreMutants(t *testing.T) {
 		}},
 		{"the save dies with the caller's context", "the save outlives the caller's context", func() (a, b auth.Store) {
 			return same(&naive{lock: oneLock(false), afterF: context.Context.Err})
+		}},
+		{"the lock dies with the caller's context", "the lock outlives the caller's context", func() (a, b auth.Store) {
+			lock := oneLock(false)
+			return same(&naive{lock: func(ctx context.Context, key string) (func(), error) {
+				unlock, err := lock(ctx, key)
+				if err != nil {
+					return nil, err
+				}
+				unlock = sync.OnceFunc(unlock)
+				context.AfterFunc(ctx, unlock)
+				return unlock, nil
+			}})
 		}},
 		{"an error of f is hidden", "an error of f keeps the record and comes back", func() (a, b auth.Store) {
 			s := memory()

@@ -83,6 +83,7 @@ func checks() []check {
 		{"a waiter gives up with its context", waiterGivesUp},
 		{"f's context outlives the caller's", contextOfF},
 		{"the save outlives the caller's context", saveOutlives},
+		{"the lock outlives the caller's context", lockOutlives},
 
 		{"updates of one key exclude each other", exclusion},
 		{"a record deleted under contention is gone for the next", deletionRace},

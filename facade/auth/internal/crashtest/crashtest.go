@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -57,6 +58,7 @@ func Run(t *testing.T, kills int, where func() string, open func(where string) (
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer closeStore(store)
 	report := Report{Kills: kills}
 	last := uint64(0)
 	for i := range kills {
@@ -90,6 +92,7 @@ func Race(t *testing.T, children, times int, where func() string, open func(wher
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer closeStore(store)
 	var wg sync.WaitGroup
 	for range children {
 		wg.Go(func() {
@@ -102,6 +105,13 @@ func Race(t *testing.T, children, times int, where func() string, open func(wher
 	n, err := look(t.Context(), store)
 	if err != nil || n != uint64(children*times) {
 		t.Errorf("the store has record %d, %v, want %d", n, err, children*times)
+	}
+}
+
+// closeStore closes a store that holds something open.
+func closeStore(store auth.Store) {
+	if closer, ok := store.(io.Closer); ok {
+		_ = closer.Close()
 	}
 }
 

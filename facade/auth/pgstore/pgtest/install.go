@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // installBudget bounds the installation of the server.
@@ -25,13 +27,26 @@ func programs() (string, error) {
 	if bin, ok := find(); ok {
 		return bin, nil
 	}
-	if err := install(); err != nil {
+	if err := installOnce(); err != nil {
 		return "", fmt.Errorf("%w: %w", errMissing, err)
 	}
 	if bin, ok := find(); ok {
 		return bin, nil
 	}
 	return "", errMissing
+}
+
+// installOnce lets one of several test binaries install, and the others wait.
+func installOnce() error {
+	lock := flock.New(filepath.Join(os.TempDir(), "pgtest-install.lock"))
+	if err := lock.Lock(); err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }()
+	if _, ok := find(); ok {
+		return nil
+	}
+	return install()
 }
 
 // find looks for the newest installation.
