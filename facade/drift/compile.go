@@ -146,7 +146,7 @@ func (c *compiler) shape(name string, schema *openapi3.Schema, ref string, aroun
 	s.part = placed(name, schema.Origin, schema.Extensions, around)
 	c.understood(s.part, schema)
 	s.kinds = c.kinds(s.part, schema)
-	s.format = schema.Format
+	s.format, s.formed = schema.Format, formed(schema.Format)
 	s.least = schema.Min
 	s.open = schema.Extensions["x-open-enum"] == true
 	for _, word := range schema.Enum {
@@ -206,7 +206,7 @@ func (c *compiler) kinds(at part, schema *openapi3.Schema) (k kind) {
 	}
 	for _, name := range schema.Type.Slice() {
 		found := false
-		for _, n := range kindNames {
+		for _, n := range kindNames() {
 			if n.name == name {
 				k |= n.kind
 				found = true
@@ -236,7 +236,7 @@ func (c *compiler) understood(at part, s *openapi3.Schema) {
 			c.addf("%s (line %d): the keyword %s", at.name, at.line, keyword)
 		}
 	}
-	if s.Format != "" && formats[s.Format] == nil {
+	if s.Format != "" && formed(s.Format) == nil {
 		c.addf("%s (line %d): the format %s", at.name, at.line, s.Format)
 	}
 }

@@ -38,7 +38,7 @@ func (e *endless) Read(p []byte) (int, error) {
 			e.started = true
 			e.rest = []byte(`{"page":null,"data":[`)
 		case e.left > 0:
-			e.rest = fmt.Appendf(e.rest, `{"id":"3c90c3cc-0d44-4b50-8888-%012x","issued_on":"2024-02-30","title":%q,"expires_on":null},`, e.left, e.long)
+			e.rest = fmt.Appendf(e.rest, `{"id":"3c90c3cc-0d44-4b50-8888-%012x","issued_on":"2024-02-30","title":"%s","expires_on":null},`, e.left, e.long)
 			e.left--
 			if e.left == 0 {
 				e.rest = append(e.rest[:len(e.rest)-1], `]}`...)

@@ -20,10 +20,15 @@ const (
 	anything = null | boolean | integer | number | text | list | object
 )
 
-var kindNames = []struct {
+type namedKind struct {
 	kind kind
 	name string
-}{{text, "string"}, {integer, "integer"}, {number, "number"}, {boolean, "boolean"}, {list, "array"}, {object, "object"}, {null, "null"}}
+}
+
+// kindNames are the types as JSON Schema names them.
+func kindNames() []namedKind {
+	return []namedKind{{text, "string"}, {integer, "integer"}, {number, "number"}, {boolean, "boolean"}, {list, "array"}, {object, "object"}, {null, "null"}}
+}
 
 // String lists the types of the set.
 func (k kind) String() string {
@@ -31,7 +36,7 @@ func (k kind) String() string {
 		return "anything"
 	}
 	var names []string
-	for _, n := range kindNames {
+	for _, n := range kindNames() {
 		if k&n.kind != 0 {
 			names = append(names, n.name)
 		}
@@ -88,7 +93,8 @@ type shape struct {
 	part   part
 	kinds  kind
 	format string
-	least  *float64 // minimum
+	formed func(string) bool // what the format promises; nil without one
+	least  *float64          // minimum
 	words  []string
 	open   bool // x-open-enum
 

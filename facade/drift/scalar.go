@@ -15,15 +15,25 @@ import (
 	"github.com/credkit/credkit-go/api/date"
 )
 
-// formats check what a format promises; the string is that of the JSON
-// string, or the digits of a number.
-var formats = map[string]func(string) bool{
-	"uuid":      isUUID,
-	"date":      isDate,
-	"date-time": isDateTime,
-	"int32":     func(s string) bool { _, err := strconv.ParseInt(s, 10, 32); return err == nil },
-	"int64":     func(s string) bool { _, err := strconv.ParseInt(s, 10, 64); return err == nil },
-	"double":    func(s string) bool { f, err := strconv.ParseFloat(s, 64); return err == nil && !math.IsInf(f, 0) },
+// formed returns the check of what a format promises of a string, or of the
+// digits of a number; nil for a format that is not known.
+func formed(format string) func(string) bool {
+	switch format {
+	case "uuid":
+		return isUUID
+	case "date":
+		return isDate
+	case "date-time":
+		return isDateTime
+	case "int32":
+		return func(s string) bool { _, err := strconv.ParseInt(s, 10, 32); return err == nil }
+	case "int64":
+		return func(s string) bool { _, err := strconv.ParseInt(s, 10, 64); return err == nil }
+	case "double":
+		return func(s string) bool { f, err := strconv.ParseFloat(s, 64); return err == nil && !math.IsInf(f, 0) }
+	default:
+		return nil
+	}
 }
 
 // isUUID takes the textual form of RFC 9562 section 4 alone: no braces, no urn.
@@ -73,7 +83,7 @@ func (s scalar) looks() string {
 		return ""
 	}
 	for _, name := range []string{"uuid", "date", "date-time"} {
-		if formats[name](s.text) {
+		if formed(name)(s.text) {
 			return name
 		}
 	}

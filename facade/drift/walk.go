@@ -129,7 +129,7 @@ func (w *walker) wrongType(u *use, k kind, got func() string) {
 // format checks the format and the minimum of a value of the right type.
 func (w *walker) format(u *use, s scalar) bool {
 	shape := u.shape
-	if shape.format != "" && !formats[shape.format](s.text) {
+	if shape.formed != nil && !shape.formed(s.text) {
 		w.note(shape.part, WrongFormat, "", func() Finding {
 			severity := Breaks
 			if shape.format == "date" && s.text == "" { // the zero day, as null is

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Every gate of the specification and of the Go code. Each prints its name and
+# how long it took; a gate that fails says what to do, and the rest still runs.
+# Run some of them by naming them: api/lint/check.sh spec compat
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+tool() { go tool -modfile=api/lint.mod "$@"; }
+
+# The specification follows our rules.
+gate_spec() {
+	api/lint/speclint.sh openapi.yaml
+}
+advice_spec='Change openapi.yaml where the rule points. The rules and their reasons are in api/lint/openapi.rules.yaml.'
+
+# The specification breaks nobody who uses the last release.
+gate_compat() {
+	api/lint/speccompat.sh api/lint/released/openapi.yaml openapi.yaml CHANGELOG.md
+}
+advice_compat='Undo the change, or announce it in CHANGELOG.md as the lines above say. CONTRIBUTING.md says what counts as breaking.'
+
+# The Go API breaks nobody who uses the last release.
+gate_goapi() {
+	go run ./api/lint/breaking api -released api/lint/released/goapi.txt -changelog CHANGELOG.md
+}
+advice_goapi='Keep what was exported, or announce it in CHANGELOG.md as the lines above say. CONTRIBUTING.md says what the promise covers.'
+
+# Generated code is what go generate writes.
+gate_fresh() {
+	api/lint/fresh.sh
+}
+advice_fresh='Run "make generate" and commit what it writes. Never edit a generated file: change openapi.yaml or api/gen.'
+
+# The gates themselves notice what they are there for.
+gate_selftest() {
+	api/lint/selftest.sh
+}
+advice_selftest='A gate has gone blind. Look at the change above that passed, and at the rules in api/lint.'
+
+# The Go code follows .golangci.yml.
+gate_code() {
+	tool golangci-lint run --timeout 10m ./...
+}
+advice_code='Change the code where the linter points. A finding that is wrong gets //nolint:name // and the reason.'
+
+failed=()
+for gate in ${*:-spec compat goapi fresh selftest code}; do
+	advice=advice_$gate
+	printf -- '--- %s\n' "$gate"
+	begin=$SECONDS
+	if "gate_$gate"; then
+		printf -- '--- %s passed in %d s\n' "$gate" $((SECONDS - begin))
+	else
+		printf -- '--- %s FAILED after %d s\n    What to do: %s\n' "$gate" $((SECONDS - begin)) "${!advice}"
+		failed+=("$gate")
+	fi
+done
+if [ ${#failed[@]} -gt 0 ]; then
+	printf 'failed: %s\n' "${failed[*]}"
+	exit 1
+fi

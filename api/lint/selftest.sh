@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Breaks copies of openapi.yaml on purpose: each gate must fail, and say why.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+copies=$(mktemp -d)
+trap 'rm -rf "$copies"' EXIT
+blind=0
+tried=0
+
+# broken NAME SED WANT COMMAND…: the command, given the changed copy, must
+# fail and print WANT.
+broken() {
+	local name=$1 change=$2 want=$3 printed
+	shift 3
+	sed -E "$change" openapi.yaml >"$copies/openapi.yaml"
+	tried=$((tried + 1))
+	if cmp -s openapi.yaml "$copies/openapi.yaml"; then
+		printf '%s: the change does not fit openapi.yaml any more\n' "$name"
+		blind=$((blind + 1))
+	elif printed=$("$@" 2>&1); then
+		printf '%s: was not noticed\n' "$name"
+		blind=$((blind + 1))
+	elif [[ $printed != *"$want"* ]]; then
+		printf '%s: failed without saying "%s", but:\n%s\n' "$name" "$want" "$printed"
+		blind=$((blind + 1))
+	fi
+}
+
+lint() { broken "$1" "$2" "$3" api/lint/speclint.sh "$copies/openapi.yaml"; }
+lint 'an operationId is gone' '/^ +operationId: getMe$/d' 'give the operation an operationId'
+lint 'an operationId in snake case' 's/operationId: getMe/operationId: get_me/' 'in camelCase'
+lint 'a retry class is gone' '0,/^ +x-retry: safe$/{/x-retry: safe/d}' 'say x-retry'
+lint 'a grade that is none' '0,/grade: inferred/s//grade: rumoured/' 'want grade observed'
+lint 'a source that is no address' 's#source: https://docs.natecosmic.com/concepts/scopes#source: hearsay#' 'want grade observed'
+lint 'a parameter that may be required or not' '0,/^ +required: false$/{/required: false/d}' 'say required true or false'
+lint 'an optional parameter without its pointer' '0,/^ +x-go-type-skip-optional-pointer: false$/{/skip-optional/d}' 'x-go-type-skip-optional-pointer: false'
+lint 'an optional parameter with the wrong pointer' '0,/skip-optional-pointer: false/s//skip-optional-pointer: true/' 'x-go-type-skip-optional-pointer: false'
+lint 'a property without description' '/description: The user who holds it\.$/d' 'give a description'
+lint 'a closed enum' '0,/^ +x-open-enum: true$/{/x-open-enum/d}' 'x-open-enum: true'
+lint 'an enum without a name' 's/^( +)description: Who issued it\.$/&\n\1enum: [NATE]/' 'move the enum'
+lint 'an example of another type' '0,/display_name: <string>/s//display_name: 5/' 'got number, want null or string'
+lint 'an example without its id' '0,/^( +)- id: 123e4567/s//\1- ix: 123e4567/' "missing property 'id'"
+lint 'an example out of range' 's/^( +)example: 50$/\1example: 500/' 'got 500, want 200'
+lint 'a schema that nothing uses' 's/^    MeUser:$/    Nobody: {type: object, description: None., x-evidence: {grade: assumed, source: "https:\/\/example.com"}}\n&/' 'potentially unused'
+
+cat >"$copies/CHANGELOG.md" <<'LOG'
+# Changes
+
+## Unreleased
+
+### Breaking
+
+- Another operation altogether, `listBadges`, lost a field.
+
+## 0.0.1
+
+### Breaking
+
+- `listCertifications` and `listUsers` and `createCertification` and `getMe`, long ago.
+LOG
+compat() {
+	broken "$1" "$2" "$3" api/lint/speccompat.sh openapi.yaml "$copies/openapi.yaml" "$copies/CHANGELOG.md"
+}
+announce='under "## Unreleased", "### Breaking", in a line that names `'
+compat 'a property is removed' '/^        serial_number:$/,/description:/d' "${announce}listCertifications\`"
+compat 'a parameter becomes required' '0,/^ +required: false$/s//          required: true/' "${announce}listCertifications\`"
+compat 'the largest page shrinks' 's/maximum: 200/maximum: 100/' 'max was decreased'
+compat 'a type changes' '/^        count:$/,/format: int64/s/integer/string/' "${announce}listUsers\`"
+compat 'what was relied on is optional' '0,/^      required: \[data\]$/{/required: \[data\]/d}' 'became optional'
+compat 'another success status' "s/^( +)'201':/\1'200':/" "${announce}createCertification\`"
+compat 'an operation has a new name' 's/operationId: getMe/operationId: getMyself/' "${announce}getMe\`"
+compat 'a call needs another scope' 's/^( +)- certification_records:read$/&\n\1- organizations:read/' "${announce}listCertifications\`"
+
+# What is announced passes, and so does what breaks nobody.
+passes() {
+	local name=$1 change=$2 printed
+	sed -E "$change" openapi.yaml >"$copies/openapi.yaml"
+	tried=$((tried + 1))
+	if ! printed=$(api/lint/speccompat.sh openapi.yaml "$copies/openapi.yaml" "$copies/CHANGELOG.md" 2>&1); then
+		printf '%s: was refused:\n%s\n' "$name" "$printed"
+		blind=$((blind + 1))
+	fi
+}
+passes 'a new word of an open enum' 's/enum: \[active\]/enum: [active, lapsed]/'
+passes 'a guess was seen' 's/grade: inferred/grade: observed/'
+sed -i 's/`listBadges`/`listUsers`/' "$copies/CHANGELOG.md"
+passes 'a change that is announced' '/^        count:$/,/format: int64/s/integer/string/'
+
+printf '%d broken or harmless changes were tried, %d were judged wrongly\n' "$tried" "$blind"
+[ "$blind" = 0 ]
