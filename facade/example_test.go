@@ -1,0 +1,196 @@
+package facade_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"os"
+	"time"
+
+	"github.com/credkit/credkit-go/facade"
+	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/sandbox"
+)
+
+// The README shows the three functions here as they stand; a test of the
+// command holds the two against each other.
+
+// expiring prints what a worker who has signed in must renew soon.
+func expiring(ctx context.Context, dir, clientID, worker string, opts ...facade.Option) error {
+	store, err := auth.NewFileStore(dir) // or pgstore.New(db), or auth.NewMemoryStore()
+	if err != nil {
+		return err
+	}
+	workers, err := auth.NewSessions(store, auth.App{ClientID: clientID}) // any number of workers
+	if err != nil {
+		return err
+	}
+	defer func() { _ = workers.Close(ctx) }() // waits for tokens that are being saved
+	cosmic, err := facade.NewCosmic(workers.Key(worker), opts...)
+	if err != nil {
+		return err
+	}
+	me, err := cosmic.Me(ctx) // who, and which scopes
+	if err != nil {
+		return err
+	}
+	// Fails here, naming the scope, and not in the middle of the work.
+	if err := cosmic.Require(ctx, facade.ListCertifications); err != nil {
+		return err
+	}
+	now := time.Now()
+	soon := facade.Expiring(now, 30*24*time.Hour)
+	for cert, err := range cosmic.Certifications().Where(soon).All(ctx) {
+		if err != nil {
+			return err
+		}
+		days, _ := cert.DaysLeft(now)
+		fmt.Printf("%s: %s ends in %d days\n", me.User.DisplayName, cert.CertificationType.Title, days)
+	}
+	return nil
+}
+
+// colleague finds a user of a Certn account.
+func colleague(ctx context.Context, id, secret, email string, opts ...facade.Option) error {
+	certn, err := facade.NewCertn(auth.ClientCredentials(id, secret), opts...)
+	if err != nil {
+		return err
+	}
+	user, err := certn.FindUser(ctx, facade.ByEmail(email)) // walks the list: there is no search
+	if errors.Is(err, facade.ErrNotFound) {
+		fmt.Println("nobody has", email)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Println(user.Name(), "is a colleague")
+	return nil
+}
+
+// signInByWeb lets workers sign in to COSMIC through a web program.
+func signInByWeb(mux *http.ServeMux, site string, workers *auth.Sessions, app auth.App, seal *auth.Sealer, e auth.Endpoint) {
+	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
+		authorizeURL, pending, err := auth.Begin(e, app, site+"/callback") // PKCE and state are its own
+		if err != nil {
+			http.Error(w, "sign-in is not set up", http.StatusInternalServerError)
+			return
+		}
+		cookie, err := seal.Cookie(pending) // binds the answer to this browser
+		if err != nil {
+			http.Error(w, "sign-in is not set up", http.StatusInternalServerError)
+			return
+		}
+		http.SetCookie(w, cookie)
+		http.Redirect(w, r, authorizeURL, http.StatusSeeOther)
+	})
+	mux.HandleFunc("GET /callback", func(w http.ResponseWriter, r *http.Request) {
+		pending, drop, err := seal.FromRequest(r)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		http.SetCookie(w, drop)
+		grant, err := auth.Complete(r.Context(), e, app, pending, r.URL.Query())
+		if err == nil {
+			err = workers.SignIn(r.Context(), "worker-42", grant) // from now on Key("worker-42") works
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		fmt.Fprintln(w, "signed in")
+	})
+}
+
+// A worker signs in through a web program, which from then on acts for them;
+// everything against the sandbox.
+func Example() {
+	ctx := context.Background()
+	mux := http.NewServeMux()
+	web := httptest.NewServer(mux)
+	defer web.Close()
+	sb, err := sandbox.Start(
+		sandbox.Apps(sandbox.App{ClientID: "acme", RedirectURIs: []string{web.URL + "/callback"}}),
+		sandbox.Certifications(
+			map[string]any{"id": "8c1f0c9e-5a1d-4c3e-9d52-1f6a0e0f4b21", "expires_on": time.Now().AddDate(0, 0, 12).Format(time.DateOnly),
+				"certification_type": map[string]any{"title": "EPA Section 608 Universal"}},
+			map[string]any{"id": "9d1f0c9e-5a1d-4c3e-9d52-1f6a0e0f4b22", "expires_on": time.Now().AddDate(1, 0, 0).Format(time.DateOnly)},
+		))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sb.Close()
+	dir, err := os.MkdirTemp("", "credkit-example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	store, err := auth.NewFileStore(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	app := auth.App{ClientID: "acme"}
+	workers, err := auth.NewSessions(store, app)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = workers.Close(ctx) }()
+	endpoint, err := facade.CosmicEndpoint(facade.WithBaseURL(sb.CosmicURL()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	seal, err := auth.NewSealer(key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	signInByWeb(mux, web.URL, workers, app, seal, endpoint)
+
+	if err := browse(ctx, sb, web.URL); err != nil {
+		log.Fatal(err)
+	}
+	if err := expiring(ctx, dir, app.ClientID, "worker-42", facade.WithBaseURL(sb.CosmicURL())); err != nil {
+		log.Fatal(err)
+	}
+	id, secret := sb.CertnClient()
+	if err := colleague(ctx, id, secret, "Grace.Hopper@example.com", facade.WithBaseURL(sb.CertnURL())); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// signed in: 200 OK
+	// Ada Lovelace: EPA Section 608 Universal ends in 12 days
+	// Grace Hopper is a colleague
+}
+
+// browse is the worker's browser, with the sandbox's headless approval.
+func browse(ctx context.Context, sb *sandbox.Sandbox, site string) error {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return err
+	}
+	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	begin, err := browser.Get(site + "/login")
+	if err != nil {
+		return err
+	}
+	_ = begin.Body.Close()
+	redirect, err := sb.Approve(ctx, begin.Header.Get("Location"))
+	if err != nil {
+		return err
+	}
+	end, err := browser.Get(redirect)
+	if err != nil {
+		return err
+	}
+	_ = end.Body.Close()
+	fmt.Println("signed in:", end.Status)
+	return nil
+}
