@@ -34,8 +34,8 @@ type Store interface {
 	// the store's own.
 	//
 	// When Update fails after f has returned a record, the store holds the
-	// old record or the new one, whole; which of the two is not known, except
-	// that with [ErrConflict] it is neither. f must not call Update: for its
+	// old record or the new one, whole, and which of the two is not known.
+	// With [ErrConflict] it holds a later one of another process. f must not call Update: for its
 	// own key it would wait for itself, for another key a store that bounds
 	// the number of Updates at once may have no room.
 	Update(ctx context.Context, key string, f func(ctx context.Context, current []byte) ([]byte, error)) error
@@ -48,9 +48,10 @@ type Store interface {
 }
 
 // ErrConflict is in the chain of an Update's error if the store lost its lock
-// while f ran and another process has saved a record since. What f returned
-// was not saved; the stored record is the newer one.
-var ErrConflict = errors.New("the lock was lost and another process has saved a newer record")
+// while f ran or was saved, and another process has changed the record since.
+// The stored record is that of the other process, which may or may not have
+// seen what f returned; it is the one to go on with.
+var ErrConflict = errors.New("the lock was lost and another process has changed the record since")
 
 // ErrCorruptRecord is in the chain of an error about a record that is there
 // but cannot be read: damaged, cut short, or of another program. Such a
