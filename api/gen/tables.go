@@ -189,12 +189,12 @@ func readOperation(p *problems, doc *openapi3.T, services map[string]*service, p
 	readRetry(p, where, op, &row)
 	readPagination(p, where, op, &row)
 	for status, response := range op.Responses.Map() {
+		if response.Value != nil {
+			known(p, where+", response "+status, response.Value.Extensions, responseExtensions)
+		}
 		code, err := strconv.Atoi(status)
 		if err != nil {
 			continue
-		}
-		if response.Value != nil {
-			known(p, where+", response "+status, response.Value.Extensions, responseExtensions)
 		}
 		if code >= 200 && code < 300 {
 			if row.Success != 0 {

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	credkit "github.com/credkit/credkit-go"
+)
+
+const readmeMarks = "# A README\n\n" + beginMark + "old\n" + endMark + "\nmore\n"
+
+// generate runs the generator on a specification and returns the folder it
+// wrote to.
+func generate(t *testing.T, spec string) (string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{"openapi.yaml": spec, "README.md": readmeMarks} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, run(filepath.Join(dir, "openapi.yaml"), filepath.Join(dir, "api"), filepath.Join(dir, "README.md"))
+}
+
+// changed returns the specification with old replaced by now, once.
+func changed(t *testing.T, old, now string) string {
+	t.Helper()
+	spec := strings.Replace(credkit.Spec, old, now, 1)
+	if spec == credkit.Spec {
+		t.Fatalf("the specification has no %q any more", old)
+	}
+	return spec
+}
+
+// TestWhatIsNotUnderstoodIsRefused changes the specification in one place at
+// a time; the error names the place.
+func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
+	const (
+		meEvidence     = "      x-evidence:\n        grade: documented\n        source: https://docs.natecosmic.com/api-reference/me/current-user-and-granted-api-scopes\n      responses:"
+		schemaEvidence = "      x-evidence:\n        grade: documented\n        source: https://docs.natecosmic.com/api-reference/certifications/list-certifications-for-the-token-subject\n"
+	)
+	for _, test := range []struct{ name, old, now, place, problem string }{
+		{"an operation without evidence", meEvidence, "      responses:", "GET /v1/me", "no x-evidence"},
+		{"a schema without evidence", "    Page:\n      type: object\n      description: Where a list goes on.\n" + schemaEvidence, "    Page:\n      type: object\n      description: Where a list goes on.\n", "schema Page", "no x-evidence"},
+		{"a grade that is none", "grade: inferred", "grade: rumoured", "x-security-evidence", `the grade "rumoured" is not one of`},
+		{"a source from memory", "            source: https://docs.natecosmic.com/api-reference/qualification-results", "            source: somebody", "query parameter `limit`", "neither an https address nor a recording"},
+		{"evidence with more than that", "            grade: inferred\n            source: https://docs.natecosmic.com/api-reference/qualification-results", "            grade: inferred\n            by: ada\n            source: https://docs.natecosmic.com/api-reference/qualification-results", "query parameter `limit`", "grade and source alone"},
+		{"evidence that is a word", "          x-evidence:\n            grade: inferred\n            source: https://docs.natecosmic.com/api-reference/qualification-results", "          x-evidence: inferred", "query parameter `limit`", "must be {grade, source}"},
+		{"an extension of an operation", "      x-retry: safe\n", "      x-retry: safe\n      x-cache: 60s\n", "GET /v1/me", "x-cache is not understood"},
+		{"an extension of a parameter", "          x-go-type-skip-optional-pointer: false\n", "          x-go-type-skip-optional-pointer: false\n          x-hidden: true\n", "parameter limit", "x-hidden is not understood"},
+		{"an extension of a schema", "      x-open-enum: true\n", "      x-open-enum: true\n      x-order: 1\n", "schema LifecycleStatus", "x-order is not understood"},
+		{"an extension of a tag", "    externalDocs:\n      url: https://docs.natecosmic.com\n", "    x-logo: none\n", "tag cosmic", "x-logo is not understood"},
+		{"an extension of a response", "        '404':\n", "        '404':\n          x-cache: 60s\n", "response 404", "x-cache is not understood"},
+		{"an extension of a shared response", "    CosmicError:\n", "    CosmicError:\n      x-cache: 60s\n", "response default", "x-cache is not understood"},
+		{"a word of a service", "      title: COSMIC\n", "      title: COSMIC\n      owner: nobody\n", "tag cosmic, x-service", `"owner" is not understood`},
+		{"a closed enum", "      enum: [active]\n      x-open-enum: true\n", "      enum: [active]\n", "schema LifecycleStatus", "an enum needs x-open-enum: true"},
+		{"an optional parameter without its pointer", "          x-go-type-skip-optional-pointer: false\n", "", "parameter limit", "x-go-type-skip-optional-pointer: false"},
+		{"an optional parameter that skips it", "skip-optional-pointer: false", "skip-optional-pointer: true", "parameter limit", "x-go-type-skip-optional-pointer: false"},
+		{"an unknown scope", "            - certification_records:read\n", "            - certificates:read\n", "GET /v1/certifications", "the scope certificates:read is not one of cosmicOAuth"},
+		{"two security requirements", "        - cosmicOAuth: []\n", "        - cosmicOAuth: []\n        - certnOAuth: []\n", "GET /v1/me", "exactly one security requirement"},
+		{"two schemes in one requirement", "        - cosmicOAuth: []\n", "        - cosmicOAuth: []\n          certnOAuth: []\n", "GET /v1/me", "exactly one security requirement"},
+		{"no security requirement", "      security:\n        - cosmicOAuth: []\n", "", "GET /v1/me", "exactly one security requirement"},
+		{"an alias of no scope", "        job-roles:read: job_roles:read\n", "        job-roles:read: roles:read\n", "x-scope-aliases", "job-roles:read stands for roles:read, which is no scope"},
+		{"an alias that is a scope", "        job-roles:read: job_roles:read\n", "        job_roles:write: job_roles:read\n", "x-scope-aliases", "job_roles:write is a current scope"},
+		{"a client authentication", "[none, client_secret_basic, client_secret_post]", "[none, private_key_jwt]", "x-client-authentication", `"private_key_jwt" is not understood`},
+		{"a retry class that is none", "x-retry: safe", "x-retry: sometimes", "GET /v1/me", "x-retry must be safe, idempotency-key or never"},
+		{"a safe call that changes things", "x-retry: idempotency-key", "x-retry: safe", "POST /v1/certifications", "safe on a method that changes things"},
+		{"a key without its header", "name: Idempotency-Key", "name: Idempotency-Token", "POST /v1/certifications", "without an Idempotency-Key header"},
+		{"a paging style that is none", "style: cursor", "style: offset", "GET /v1/certifications, x-pagination", "style must be none, cursor or page-number"},
+		{"a paging property that the answer has not", "next: page.next_cursor", "next: page.cursor", "GET /v1/certifications, x-pagination", "the answer has no property page.cursor"},
+		{"a list that the answer has not", "items: results", "items: users", "GET /api/v1/users/, x-pagination", "the answer has no property users"},
+		{"a paging parameter that is not declared", "cursor-parameter: cursor", "cursor-parameter: after", "GET /v1/certifications, x-pagination", `the query parameter "after" is not declared`},
+		{"a word of paging", "more: page.has_more", "most: page.has_more", "GET /v1/certifications, x-pagination", `"most" is not understood`},
+		{"paging where there is none", "        style: none\n", "        style: none\n        items: scopes\n", "GET /v1/me, x-pagination", "style none goes with nothing else"},
+		{"an operation without id", "      operationId: getMe\n", "", "GET /v1/me", "no operationId"},
+		{"an operation of two services", "      tags: [certn]\n", "      tags: [certn, cosmic]\n", "GET /api/v1/users/", "exactly one tag"},
+		{"a server of another service", "      - url: https://demo-api.certn.co\n        description: Certn, demo\n", "", "GET /api/v1/users/", "its servers are not those of tag certn"},
+		{"a service without production", "        production: https://api.certn.co\n", "        live: https://api.certn.co\n", "tag certn, x-service", "no production"},
+		{"a limit without requests", "        - requests: 240\n", "        - requests: 0.5\n", "x-rate-limit[0]", "whole number"},
+		{"a limit without window", "          window: 24h\n", "          window: a day\n", "x-rate-limit[1]", "positive duration"},
+		{"a token endpoint elsewhere", "tokenUrl: https://api.certn.co/token/", "tokenUrl: https://auth.certn.co/token/", "certnOAuth, tokenUrl", "does not lie below the production server"},
+		{"two answers that are good", "        '401':\n          description: No access token", "        '202':\n          description: No access token", "GET /api/v1/users/", "more than one 2xx response"},
+		{"no answer that is good", "        '201':\n", "        '301':\n", "POST /v1/certifications", "no 2xx response"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := generate(t, changed(t, test.old, test.now))
+			if err == nil {
+				t.Fatal("it was taken")
+			}
+			if !strings.Contains(err.Error(), test.place) || !strings.Contains(err.Error(), test.problem) {
+				t.Errorf("the error does not name %q and say %q:\n%v", test.place, test.problem, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	credkit "github.com/credkit/credkit-go"
+)
+
+// files reads every file below a folder.
+func files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		name, _ := filepath.Rel(dir, path)
+		all[filepath.ToSlash(name)] = string(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestASecondRunChangesNothing(t *testing.T) {
+	dir, err := generate(t, credkit.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := files(t, dir)
+	if err := run(filepath.Join(dir, "openapi.yaml"), filepath.Join(dir, "api"), filepath.Join(dir, "README.md")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, files(t, dir)); diff != "" {
+		t.Errorf("the second run changed:\n%s", diff)
+	}
+}
+
+// TestWhatIsWrittenIsWhatIsCommitted holds the committed files against a run
+// of this moment.
+func TestWhatIsWrittenIsWhatIsCommitted(t *testing.T) {
+	dir, err := generate(t, credkit.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := files(t, dir)
+	for _, name := range []string{"cosmic/operations.gen.go", "certn/operations.gen.go", "EVIDENCE.md"} {
+		committed, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(committed), written["api/"+name]); diff != "" {
+			t.Errorf("%s is not what go generate writes:\n%s", name, diff)
+		}
+	}
+	if !strings.HasPrefix(written["README.md"], "# A README\n") || !strings.HasSuffix(written["README.md"], "\nmore\n") || strings.Contains(written["README.md"], "old") {
+		t.Errorf("the README around the table changed:\n%s", written["README.md"])
+	}
+}
+
+func TestAREADMEWithoutAPlaceForTheTableIsRefused(t *testing.T) {
+	dir, err := generate(t, credkit.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := filepath.Join(dir, "README.md")
+	if err := os.WriteFile(readme, []byte("# A README\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = run(filepath.Join(dir, "openapi.yaml"), filepath.Join(dir, "api"), readme)
+	if err == nil || !strings.Contains(err.Error(), "operations: begin") {
+		t.Errorf("%v, want an error that names the lines it looks for", err)
+	}
+}
+
+// TestBehaviourThatIsDescribedIsInTheTable changes a copy of the
+// specification; the generated table follows, by no other hand.
+func TestBehaviourThatIsDescribedIsInTheTable(t *testing.T) {
+	for _, test := range []struct{ name, old, now, file, want string }{
+		{
+			"a scope of an operation", "            - certification_records:read\n", "            - certification_records:read\n            - organizations:read\n",
+			"api/cosmic/operations.gen.go", `Scopes: []string{"certification_records:read", "organizations:read"}`,
+		},
+		{
+			"a scope in the README", "            - certification_records:read\n", "            - certification_records:read\n            - organizations:read\n",
+			"README.md", "`certification_records:read`, `organizations:read`",
+		},
+		{"a limit", "        - requests: 240\n", "        - requests: 120\n", "api/certn/operations.gen.go", "{Requests: 120, Window: 60 * time.Second}"},
+		{"a retry class", "x-retry: idempotency-key", "x-retry: never", "api/cosmic/operations.gen.go", "spec.RetryNever"},
+		{
+			"a header that was seen to work", "            grade: inferred\n            source: https://docs.natecosmic.com/api-reference\n",
+			"            grade: observed\n            source: recording:create-twice\n", "api/cosmic/operations.gen.go", "IdempotencyTrusted: true",
+		},
+		{"a header that was seen to work", "            grade: inferred\n            source: https://docs.natecosmic.com/api-reference\n",
+			"            grade: observed\n            source: recording:create-twice\n", "api/EVIDENCE.md", "| observed | <recording:create-twice> |"},
+		{"the largest page", "maximum: 200", "maximum: 100", "api/cosmic/operations.gen.go", "MaxSize:         100"},
+		{"where tokens come from", "tokenUrl: https://api.certn.co/token/", "tokenUrl: https://api.certn.co/oauth/token/", "api/certn/operations.gen.go", `"/oauth/token/"`},
+		{"an older name of a scope", "        job-roles:read: job_roles:read\n", "        roles:read: job_roles:read\n", "api/cosmic/operations.gen.go", `"roles:read":`},
+	} {
+		t.Run(test.name+" in "+filepath.Base(test.file), func(t *testing.T) {
+			dir, err := generate(t, changed(t, test.old, test.now))
+			if err != nil {
+				t.Fatal(err)
+			}
+			written := files(t, dir)[test.file]
+			if !strings.Contains(strings.Join(strings.Fields(written), " "), strings.Join(strings.Fields(test.want), " ")) {
+				t.Errorf("%s has no %q:\n%s", test.file, test.want, written)
+			}
+			if before, _ := generate(t, credkit.Spec); strings.Contains(files(t, before)[test.file], test.want) {
+				t.Errorf("%q stands there without the change", test.want)
+			}
+		})
+	}
+}
+
+// TestEveryPartHasAGradeAndASource walks the specification once more, by
+// another way than the generator does, and counts.
+func TestEveryPartHasAGradeAndASource(t *testing.T) {
+	dir, err := generate(t, credkit.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	evidence := files(t, dir)["api/EVIDENCE.md"]
+	rows := 0
+	for line := range strings.Lines(evidence) {
+		fields := strings.Split(line, "|")
+		if len(fields) != 5 || strings.Contains(line, "|---|") || strings.Contains(line, "| grade |") {
+			continue
+		}
+		rows++
+		grade, source := strings.TrimSpace(fields[2]), strings.TrimSpace(fields[3])
+		if !strings.Contains(" observed documented inferred assumed ", " "+grade+" ") || source != "as around it" && !strings.HasPrefix(source, "<") {
+			t.Errorf("a part without grade or source: %s", line)
+		}
+	}
+	if want := parts(t); rows != want {
+		t.Errorf("%d parts have a row, the specification has %d", rows, want)
+	}
+	t.Logf("%d parts, each with its grade and source", rows)
+}
