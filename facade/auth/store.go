@@ -35,9 +35,11 @@ type Store interface {
 	//
 	// When Update fails after f has returned a record, the store holds the
 	// old record or the new one, whole, and which of the two is not known.
-	// With [ErrConflict] it holds a later one of another process. f must not call Update: for its
-	// own key it would wait for itself, for another key a store that bounds
-	// the number of Updates at once may have no room.
+	// With [ErrConflict] it holds a later one of another process.
+	//
+	// f must not call Update: for its own key it would wait for itself, and
+	// a store that bounds the number of Updates at once may have no room for
+	// another key.
 	Update(ctx context.Context, key string, f func(ctx context.Context, current []byte) ([]byte, error)) error
 
 	// Keys walks the keys of all records, each once, in no promised order. A
