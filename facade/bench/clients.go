@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/facade"
+	"github.com/credkit/credkit-go/facade/auth"
+	ogen "github.com/credkit/credkit-go/facade/bench/ogen/client"
+)
+
+// peer is one client of COSMIC, its list and its smallest call.
+type peer struct {
+	name string
+	list func(ctx context.Context) (rows int, err error)
+	me   func(ctx context.Context) error
+}
+
+// The names of the peers in the table.
+const (
+	ours      = "credkit"
+	generated = "generated client"
+	byOgen    = "ogen"
+	byHand    = "by hand"
+)
+
+// target is the server that the peers talk to.
+type target struct {
+	base   string
+	token  string
+	client *http.Client
+}
+
+// peers returns all contestants, ours first.
+func peers(t target) ([]peer, error) {
+	var all []peer
+	for _, make := range []func(target) (peer, error){credkit, oapiCodegen, ogenClient, handWritten} {
+		p, err := make(t)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+func credkit(t target) (peer, error) {
+	c, err := facade.NewCosmic(auth.StaticToken(t.token), facade.WithBaseURL(t.base), facade.WithHTTPClient(t.client))
+	if err != nil {
+		return peer{}, err
+	}
+	return peer{
+		name: ours,
+		list: func(ctx context.Context) (rows int, err error) {
+			for _, err := range c.Certifications().All(ctx) {
+				if err != nil {
+					return rows, err
+				}
+				rows++
+			}
+			return rows, nil
+		},
+		me: func(ctx context.Context) error {
+			_, err := c.Me(ctx)
+			return err
+		},
+	}, nil
+}
+
+func oapiCodegen(t target) (peer, error) {
+	bearer := func(_ context.Context, req *http.Request) error {
+		req.Header.Set("Authorization", "Bearer "+t.token)
+		return nil
+	}
+	c, err := cosmic.NewClientWithResponses(t.base, cosmic.WithHTTPClient(t.client), cosmic.WithRequestEditorFn(bearer))
+	if err != nil {
+		return peer{}, err
+	}
+	return peer{
+		name: generated,
+		list: func(ctx context.Context) (int, error) {
+			answer, err := c.ListCertificationsWithResponse(ctx, &cosmic.ListCertificationsParams{})
+			if err != nil {
+				return 0, err
+			}
+			if answer.JSON200 == nil {
+				return 0, errors.New(answer.Status())
+			}
+			return len(answer.JSON200.Data), nil
+		},
+		me: func(ctx context.Context) error {
+			answer, err := c.GetMeWithResponse(ctx)
+			if err == nil && answer.JSON200 == nil {
+				err = errors.New(answer.Status())
+			}
+			return err
+		},
+	}, nil
+}
+
+// sending adds the token: ogen's clients have no hook for it where the
+// specification they are made from names no security.
+type sending struct{ target }
+
+// Do implements ogen's ht.Client.
+func (s sending) Do(req *http.Request) (*http.Response, error) {
+	req.Header.Set("Authorization", "Bearer "+s.token)
+	return s.client.Do(req)
+}
+
+func ogenClient(t target) (peer, error) {
+	c, err := ogen.NewClient(t.base, ogen.WithClient(sending{t}))
+	if err != nil {
+		return peer{}, err
+	}
+	return peer{
+		name: byOgen,
+		list: func(ctx context.Context) (int, error) {
+			list, err := c.ListCertifications(ctx, ogen.ListCertificationsParams{})
+			if err != nil {
+				return 0, err
+			}
+			return len(list.Data), nil
+		},
+		me: func(ctx context.Context) error {
+			_, err := c.GetMe(ctx)
+			return err
+		},
+	}, nil
+}
+
+func handWritten(t target) (peer, error) {
+	get := func(ctx context.Context, path string, into any) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.base+path, nil)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+t.token)
+		resp, err := t.client.Do(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("GET %s: %s", path, resp.Status)
+		}
+		return json.NewDecoder(resp.Body).Decode(into)
+	}
+	return peer{
+		name: byHand,
+		list: func(ctx context.Context) (int, error) {
+			var list cosmic.CertificationList
+			err := get(ctx, "/v1/certifications", &list)
+			return len(list.Data), err
+		},
+		me: func(ctx context.Context) error {
+			var who cosmic.Me
+			return get(ctx, "/v1/me", &who)
+		},
+	}, nil
+}

@@ -1,0 +1,10 @@
+// Package ogen holds a client of the same operations that ogen generates, as
+// a peer to measure beside: in the folder client, made from openapi30.json,
+// which is what openapi.yaml says in the OpenAPI version that ogen reads.
+//
+// Requests have no token: the measurements add it (the rendering leaves
+// security out, as ogen's hook for it is the same work for every peer).
+package ogen
+
+//go:generate go run ./rendering -from ../../../openapi.yaml -to openapi30.json /v1/me /v1/certifications
+//go:generate go tool ogen --config ogen.yml --target client --package client --clean openapi30.json
