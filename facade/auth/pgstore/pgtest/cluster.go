@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -18,6 +19,17 @@ const superuser = "credkit"
 
 // startBudget bounds the wait for a server to take connections.
 const startBudget = time.Minute
+
+// Folders have a short path: the name of a unix socket has about a hundred
+// bytes.
+const (
+	parent = "/tmp"
+	prefix = "pgtest-"
+)
+
+// staleAfter is the age from which a folder without a server is left over
+// from a killed test binary, and not about to get its server.
+const staleAfter = time.Hour
 
 // cluster is one data folder and the server that runs on it.
 type cluster struct {
@@ -38,8 +50,8 @@ func startCluster() (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A short path: the name of a unix socket has about a hundred bytes.
-	dir, err := os.MkdirTemp("/tmp", "pgtest")
+	sweep()
+	dir, err := os.MkdirTemp(parent, prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +76,32 @@ func (c *cluster) create() error {
 }
 
 func (c *cluster) data() string { return filepath.Join(c.dir, "data") }
+
+// sweep removes the folders that killed test binaries have left. What cannot
+// be removed is somebody else's.
+func sweep() {
+	folders, _ := filepath.Glob(filepath.Join(parent, prefix+"*"))
+	for _, dir := range folders {
+		info, err := os.Stat(dir)
+		if err == nil && time.Since(info.ModTime()) > staleAfter && !alive(statusOf(filepath.Join(dir, "data"))) {
+			_ = os.RemoveAll(dir)
+		}
+	}
+}
+
+// alive reports whether the process that wrote a status is still there.
+func alive(status []string) bool {
+	pid, err := strconv.Atoi(status[0])
+	if err != nil {
+		return false
+	}
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	err = process.Signal(syscall.Signal(0))
+	return err == nil || errors.Is(err, os.ErrPermission)
+}
 
 // launch starts the server and waits until it takes connections. Its log is
 // in the error if it does not.
@@ -104,14 +142,17 @@ func (c *cluster) launch() error {
 	return fmt.Errorf("the server took no connections for %v:\n%s", startBudget, log)
 }
 
-// ready reads the status line that the server keeps for pg_ctl.
+// ready reports whether the server takes connections.
 func (c *cluster) ready() bool {
-	content, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
-	if err != nil {
-		return false
-	}
-	lines := strings.Split(string(content), "\n")
+	lines := statusOf(c.data())
 	return len(lines) > 7 && lines[0] == fmt.Sprint(c.proc.Pid) && strings.TrimSpace(lines[7]) == "ready"
+}
+
+// statusOf returns the lines that a server keeps for pg_ctl, one at least: its
+// process id comes first, its state eighth.
+func statusOf(data string) []string {
+	content, _ := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+	return strings.Split(string(content), "\n")
 }
 
 // halt ends the server at once: its connections are cut, its transactions are

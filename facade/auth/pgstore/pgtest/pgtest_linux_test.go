@@ -56,7 +56,7 @@ func TestServerEndsWithItsTestBinary(t *testing.T) {
 		t.Fatal(err)
 	}
 	folder, ok := strings.CutSuffix(dir, "/data")
-	if !ok || !strings.HasPrefix(folder, "/tmp/pgtest") {
+	if !ok || !strings.HasPrefix(folder, "/tmp/pgtest-") {
 		t.Fatalf("the server runs in %s", dir)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
