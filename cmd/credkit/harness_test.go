@@ -150,7 +150,9 @@ func (w *world) loginBy(t *testing.T, answer func(ctx context.Context, authorize
 	if err != nil {
 		t.Fatal(err)
 	}
-	visit(t, redirect)
+	if redirect != "" {
+		visit(t, redirect)
+	}
 	return result{code: <-done, stdout: address + "\n", stderr: stderr.String()}
 }
 

@@ -1,0 +1,161 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestLoginInABrowser runs credkit login, which opens "the browser"; what
+// opens is a real Chromium, in which Approve is clicked.
+func TestLoginInABrowser(t *testing.T) {
+	page := chromium(t)
+	w := newWorld(t)
+
+	// The browser of this machine is a program that notes the address.
+	bin := t.TempDir()
+	noted := filepath.Join(bin, "address")
+	script := "#!/bin/sh\nprintf '%s' \"$1\" >" + noted + ".part && mv " + noted + ".part " + noted + "\n"
+	if err := os.WriteFile(filepath.Join(bin, "xdg-open"), []byte(script), 0o700); err != nil { //nolint:gosec // it is run
+		t.Fatal(err)
+	}
+	cmd := process(t, w.env, "login", "--port", strconv.Itoa(w.port))
+	cmd.Env = append(cmd.Env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	stdout, stderr := started(t, cmd)
+	address := waitForFile(t, noted, stderr)
+
+	contain(t, opened(t, page, address), "certification_records:read", "Ada Lovelace", "Approve", "Deny")
+	picture(t, page, "consent")
+	contain(t, clicked(t, page, "approve"), "You are signed in")
+	picture(t, page, "signed-in")
+	line, _ := stdout.ReadString('\n')
+	if err := cmd.Wait(); err != nil || line != "" {
+		t.Fatalf("%v, stdout %q\n%s", err, line, stderr.String())
+	}
+	contain(t, stderr.String(), "Opening your browser", address, "Signed in as Ada Lovelace")
+	contain(t, w.run(t, "me").expect(t, exitDone).stdout, "ada@example.com")
+}
+
+func TestLoginDeniedInABrowser(t *testing.T) {
+	page := chromium(t)
+	w := newWorld(t)
+	var last string
+	got := w.loginBy(t, func(_ context.Context, address string) (string, error) {
+		opened(t, page, address)
+		last = clicked(t, page, "deny") // the browser itself goes to the redirect URI
+		return "", nil
+	}).expect(t, exitNotAllowed)
+	contain(t, got.stderr, "access_denied")
+	contain(t, last, "Sign-in failed", "access_denied")
+	picture(t, page, "denied")
+}
+
+// opened opens an address and returns the text of the page.
+func opened(t *testing.T, page context.Context, address string) string { //nolint:revive // t comes first in helpers
+	t.Helper()
+	if err := chromedp.Do(page, chromedp.Navigate(address)); err != nil {
+		t.Fatalf("in the browser: %v", err)
+	}
+	return shown(t, page)
+}
+
+// clicked clicks a button of the consent page and returns the text of the
+// page that follows.
+func clicked(t *testing.T, page context.Context, button string) string { //nolint:revive // t comes first in helpers
+	t.Helper()
+	if err := chromedp.Do(page,
+		chromedp.Click(chromedp.CSS(`button[value="`+button+`"]`)),
+		chromedp.WaitVisible(chromedp.CSS("main .mark")),
+	); err != nil {
+		t.Fatalf("in the browser: %v", err)
+	}
+	return shown(t, page)
+}
+
+func shown(t *testing.T, page context.Context) string { //nolint:revive // t comes first in helpers
+	t.Helper()
+	text, err := chromedp.Run(page, chromedp.Text(chromedp.CSS("main")))
+	if err != nil {
+		t.Fatalf("in the browser: %v", err)
+	}
+	return text
+}
+
+// picture keeps what the browser shows, where the environment names a folder
+// for it in CREDKIT_PICTURES.
+func picture(t *testing.T, page context.Context, name string) { //nolint:revive // t comes first in helpers
+	t.Helper()
+	dir := os.Getenv("CREDKIT_PICTURES")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(page, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// chromium starts a headless browser. On Debian, as root, a missing one is
+// installed; where there is none the test is skipped, or fails if the
+// environment has CI=true.
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	path := browserPath()
+	if path == "" && os.Geteuid() == 0 {
+		t.Log("installing chromium")
+		_ = exec.Command("apt-get", "update").Run() // what is known may do
+		if out, err := exec.Command("apt-get", "install", "--yes", "--no-install-recommends", "chromium").CombinedOutput(); err != nil {
+			t.Logf("apt-get: %v\n%s", err, out)
+		}
+		path = browserPath()
+	}
+	switch {
+	case path != "":
+	case os.Getenv("CI") == "true":
+		t.Fatal("no chromium, and CI=true")
+	default:
+		t.Skip("NOT TESTED IN A BROWSER: no chromium is installed")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-dev-shm-usage", true))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func browserPath() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+func waitForFile(t *testing.T, path string, stderr *locked) string {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if content, err := os.ReadFile(path); err == nil {
+			return strings.TrimSpace(string(content))
+		}
+		if time.Now().After(end) {
+			t.Fatalf("no browser was opened: %s", stderr.String())
+		}
+	}
+}

@@ -1,0 +1,209 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"html"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/credkit/credkit-go/facade/sandbox"
+)
+
+// process is the built command, with nothing in its environment but env.
+func process(t *testing.T, env map[string]string, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, built(t), args...)
+	cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}
+	for name, value := range env {
+		if name != "unset" {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	return cmd
+}
+
+// ran runs the built command to its end.
+func ran(t *testing.T, env map[string]string, args ...string) result {
+	t.Helper()
+	cmd := process(t, env, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	_ = cmd.Run() // the exit code says it
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// started starts the built command; its stdout is at hand, its stderr is kept.
+func started(t *testing.T, cmd *exec.Cmd) (stdout *bufio.Reader, stderr *locked) {
+	t.Helper()
+	stderr = new(locked)
+	cmd.Stderr = stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // most have ended by then
+	return bufio.NewReader(out), stderr
+}
+
+func signalled(t *testing.T, cmd *exec.Cmd, s os.Signal) {
+	t.Helper()
+	if err := cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTwoProcesses is what a newcomer does: the sandbox in one terminal, the
+// other commands, each a process of its own, in another.
+func TestTwoProcesses(t *testing.T) {
+	port := freePort(t)
+	serving := process(t, nil, "sandbox", "--addr", "127.0.0.1:0", "--login-port", strconv.Itoa(port))
+	out, said := started(t, serving)
+	env := readEnvironment(out)
+	env[envStore] = t.TempDir() + "/sessions"
+
+	login := process(t, env, "login", "--no-browser", "--port", strconv.Itoa(port))
+	out, loginSaid := started(t, login)
+	address, err := out.ReadString('\n')
+	if err != nil {
+		t.Fatalf("no address: %v\n%s", err, loginSaid.String())
+	}
+	contain(t, approve(t, strings.TrimSpace(address)), "You are signed in")
+	if err := login.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, loginSaid.String())
+	}
+	contain(t, loginSaid.String(), "Signed in as Ada Lovelace")
+
+	contain(t, ran(t, env, "me").expect(t, exitDone).stdout, "ada@example.com")
+	if got := ran(t, env, "certs").expect(t, exitDone).stdout; strings.Count(got, "\n") != 12 {
+		t.Errorf("certs: %s", got)
+	}
+	contain(t, ran(t, env, "users", "-o", "csv").expect(t, exitDone).stdout, "ada.lovelace@example.com")
+	ran(t, env, "check").expect(t, exitDone)
+	ran(t, env, "drift").expect(t, exitDone)
+	contain(t, ran(t, env, "logout").expect(t, exitDone).stderr, "Signed out")
+	ran(t, env, "me").expect(t, exitNotAllowed)
+
+	signalled(t, serving, syscall.SIGTERM)
+	if err := serving.Wait(); err != nil {
+		t.Errorf("the sandbox ended with %v", err)
+	}
+	contain(t, said.String(), "Sandbox ended after")
+}
+
+// approve goes through the consent page as curl would, and returns the last
+// page.
+func approve(t *testing.T, authorizeURL string) string {
+	t.Helper()
+	page := visit(t, authorizeURL)
+	id := regexp.MustCompile(`name="request_id" value="([^"]*)"`).FindStringSubmatch(page)
+	action := regexp.MustCompile(`<form method="post" action="([^"]*)"`).FindStringSubmatch(page)
+	at, err := url.Parse(authorizeURL)
+	if err != nil || id == nil || action == nil {
+		t.Fatalf("no consent page: %v\n%s", err, page)
+	}
+	to, err := at.Parse(html.UnescapeString(action[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.PostForm(to.String(), url.Values{"request_id": {html.UnescapeString(id[1])}, "decision": {"approve"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	last, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(last)
+}
+
+func TestHeadEndsAListQuietly(t *testing.T) {
+	w := newWorld(t, sandbox.CertificationCount(20_000)).withToken(t)
+	for _, f := range []format{asJSONL, asTable} {
+		cmd := process(t, w.env, "certs", "-o", string(f))
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stderr locked
+		cmd.Stdout, cmd.Stderr = write, &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		_ = write.Close() // the process has its own
+		if _, err := bufio.NewReader(read).ReadString('\n'); err != nil {
+			t.Error(err)
+		}
+		_ = read.Close() // while most is yet to come
+		if err := cmd.Wait(); err != nil || stderr.String() != "" {
+			t.Errorf("%s: %v, stderr %q", f, err, stderr.String())
+		}
+	}
+}
+
+// renewing is a command that waits for an access token which the sandbox is
+// slow to give.
+func renewing(t *testing.T, slow ...sandbox.Part) (*world, *exec.Cmd, *locked) {
+	t.Helper()
+	w := newWorld(t, sandbox.TokenLifetime(time.Second))
+	w.login(t).expect(t, exitDone)
+	time.Sleep(time.Second)
+	if err := w.Fail(append([]sandbox.Part{sandbox.On(sandbox.OpToken)}, slow...)...); err != nil {
+		t.Fatal(err)
+	}
+	before := w.Count(sandbox.OpToken)
+	cmd := process(t, w.env, "me")
+	_, stderr := started(t, cmd)
+	for end := time.Now().Add(20 * time.Second); w.Count(sandbox.OpToken) == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("no renewal began: %s", stderr.String())
+		}
+	}
+	return w, cmd, stderr
+}
+
+func TestInterruptSavesWhatIsBeingRenewed(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		w, cmd, stderr := renewing(t, sandbox.Delay(700*time.Millisecond), sandbox.Times(1))
+		signalled(t, cmd, s)
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != exitFailed || stderr.String() != "credkit: interrupted\n" {
+			t.Errorf("%v: exit %d, stderr %q", s, code, stderr.String())
+		}
+		// The rotation was received and saved: the next command needs no
+		// forgiveness.
+		w.run(t, "me").expect(t, exitDone)
+		if n := w.Counters(); n.Forgiven+n.ReplaysRefused > 0 || n.Rotations == 0 {
+			t.Errorf("%v: %+v", s, n)
+		}
+	}
+}
+
+func TestASecondInterruptEndsTheCommandAtOnce(t *testing.T) {
+	_, cmd, stderr := renewing(t, sandbox.Hang())
+	signalled(t, cmd, syscall.SIGINT)
+	time.Sleep(200 * time.Millisecond)
+	signalled(t, cmd, syscall.SIGINT)
+	_ = cmd.Wait()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGINT {
+		t.Errorf("it ended with %v: %s", cmd.ProcessState, stderr.String())
+	}
+}
