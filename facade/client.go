@@ -22,6 +22,7 @@ type client struct {
 	settings settings
 	server   string // the base URL with a slash at its end, for the generated request builders
 	endpoint auth.Endpoint
+	http     *http.Client // with the middleware around its transport
 	budget   *transport.Budget
 
 	source auth.Source
@@ -47,8 +48,12 @@ func newClient(service *spec.Service, credentials auth.Credentials, opts []Optio
 			s.limiter = windows
 		}
 	}
+	wrapped, err := transport.Wrapped(s.httpClient, s.middleware)
+	if err != nil {
+		return nil, fmt.Errorf("facade: %s client: WithMiddleware: %w", service.Title, err)
+	}
 	base := s.base.String()
-	c := &client{service: service, settings: s, server: base + "/", budget: transport.NewBudget()}
+	c := &client{service: service, settings: s, server: base + "/", http: wrapped, budget: transport.NewBudget()}
 	c.endpoint = auth.Endpoint{
 		Service:    service.Name,
 		Origin:     safehttp.Origin(s.base),
@@ -77,8 +82,7 @@ func (c *client) with(credentials auth.Credentials) (*client, error) {
 		Service:    c.service.Name,
 		Origin:     c.endpoint.Origin,
 		Source:     source,
-		HTTPClient: c.settings.httpClient,
-		Middleware: c.settings.middleware,
+		HTTPClient: c.http,
 		Limiter:    c.settings.limiter,
 		Retry:      c.settings.retry,
 		Budget:     c.budget,

@@ -42,7 +42,6 @@ func authorized(next, replay Handler, source auth.Source) Handler {
 			return resp, nil
 		}
 		discard(resp)
-		call.Attempts++
 		return replay(ctx, with(call, renewed))
 	}
 }
@@ -50,5 +49,6 @@ func authorized(next, replay Handler, source auth.Source) Handler {
 // with sets the token in the call's request. The call is the chain's own.
 func with(call *Call, token auth.Token) *Call {
 	call.Request.Header.Set("Authorization", "Bearer "+token.Value())
+	call.Token = token
 	return call
 }

@@ -24,10 +24,11 @@ type RetryPolicy struct {
 	// FirstDelay is the mean of the first wait; each wait is drawn between
 	// zero and twice its mean, and the mean doubles. Default 200 ms.
 	FirstDelay time.Duration
-	// MaxDelay is the longest mean. Default 10 s.
+	// MaxDelay is the longest mean, also of the first wait. Default 10 s.
 	MaxDelay time.Duration
 	// MaxRetryAfter is the longest Retry-After that is waited for; a longer
-	// one fails the call at once. Default one minute.
+	// one fails the call at once. The drawn wait is added to it, so that not
+	// all who were told the same come back together. Default one minute.
 	MaxRetryAfter time.Duration
 }
 
@@ -52,14 +53,16 @@ func retried(next Handler, policy RetryPolicy, budget *Budget, service string, l
 	policy = policy.withDefaults()
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
 		delays := backoff.ExponentialBackOff{
-			InitialInterval:     policy.FirstDelay,
+			InitialInterval:     min(policy.FirstDelay, policy.MaxDelay),
 			RandomizationFactor: 1, // full jitter: from zero to twice the mean
 			Multiplier:          2,
 			MaxInterval:         policy.MaxDelay,
 		}
 		delays.Reset()
 		for tries := 1; ; tries++ {
-			call.Attempts++
+			if ctx.Err() != nil {
+				return nil, Ended(ctx)
+			}
 			resp, err := next(ctx, call)
 			if !again(call, resp, err) {
 				if err == nil {
@@ -67,15 +70,12 @@ func retried(next Handler, policy RetryPolicy, budget *Budget, service string, l
 				}
 				return resp, err
 			}
-			wait := delays.NextBackOff()
-			asked, hasAsked := time.Duration(0), false
+			var asked time.Duration
 			if resp != nil {
-				asked, hasAsked = safehttp.RetryAfter(resp.Header, time.Now())
+				asked, _ = safehttp.RetryAfter(resp.Header, time.Now())
 			}
-			if hasAsked {
-				wait = asked
-			}
-			if call.GaveUp = giveUp(ctx, policy, budget, tries, wait, hasAsked); call.GaveUp != "" {
+			wait := asked + delays.NextBackOff()
+			if call.GaveUp = giveUp(ctx, policy, budget, tries, wait, asked); call.GaveUp != "" {
 				return resp, err
 			}
 			if logger != nil {
@@ -94,14 +94,14 @@ func retried(next Handler, policy RetryPolicy, budget *Budget, service string, l
 }
 
 // giveUp returns why a call that may be sent again will not be, or "".
-func giveUp(ctx context.Context, policy RetryPolicy, budget *Budget, tries int, wait time.Duration, asked bool) string {
+func giveUp(ctx context.Context, policy RetryPolicy, budget *Budget, tries int, wait, asked time.Duration) string {
 	if tries >= policy.MaxAttempts {
 		return fmt.Sprintf("tried %d times", tries)
 	}
-	if asked && wait > policy.MaxRetryAfter {
-		return fmt.Sprintf("the server asks to wait %v, and at most %v is waited for", wait, policy.MaxRetryAfter)
+	if asked > policy.MaxRetryAfter {
+		return fmt.Sprintf("the server asks to wait %v, and at most %v is waited for", asked, policy.MaxRetryAfter)
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
+	if tooLong(ctx, wait) {
 		return fmt.Sprintf("waiting %v would pass the caller's deadline", wait.Round(time.Millisecond))
 	}
 	if !budget.take() {
@@ -136,21 +136,13 @@ func reason(resp *http.Response, err error) string {
 	return resp.Status
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// discard reads a little of an answer nobody wants, so that its connection
-// can be used again, and closes it.
+// discard reads a little of an answer nobody wants, for a little while, so
+// that its connection can be used again, and closes it.
 func discard(resp *http.Response) {
-	const most = 64 << 10
+	const most, patience = 64 << 10, time.Second
+	if body, ok := resp.Body.(*watchedBody); ok {
+		body.watch.hurry(patience)
+	}
 	_, _ = io.CopyN(io.Discard, resp.Body, most) // the answer is given up either way
 	_ = resp.Body.Close()
 }

@@ -8,10 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
 // NetworkError says that a request brought no answer.
@@ -24,10 +27,12 @@ type NetworkError struct {
 
 // Error implements error.
 func (e *NetworkError) Error() string {
+	// The cause may quote the server, a proxy's address or a header.
+	cause := safehttp.Snippet([]byte(e.Err.Error()))
 	if e.Unsent {
-		return "the request could not be sent: " + e.Err.Error()
+		return "the request could not be sent: " + cause
 	}
-	return "the request brought no answer: " + e.Err.Error()
+	return "the request brought no answer: " + cause
 }
 
 // Unwrap returns the cause.
@@ -44,7 +49,7 @@ func (e *TimeoutError) Error() string {
 	return fmt.Sprintf("the server did not go on for %v", e.Waited)
 }
 
-// Timeout reports true, as net.Error has it.
+// Timeout reports true, as that of net.Error does.
 func (e *TimeoutError) Timeout() bool { return true }
 
 // Unwrap returns os.ErrDeadlineExceeded.
@@ -61,21 +66,25 @@ func send(client *http.Client, timeout time.Duration, userAgent string) Handler 
 			watch.end()
 			return nil, err
 		}
+		call.Attempts++
 		resp, err := client.Do(req)
 		if err != nil {
 			watch.end()
 			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
+				return nil, Ended(ctx)
 			}
 			return nil, &NetworkError{Unsent: trace.unsent(err), Err: cause(limited, err)}
 		}
-		if call.Stream {
+		stream := call.Stream && succeeded(resp) // an error is read at once
+		if stream {
 			watch.pause()
 		}
-		resp.Body = &watchedBody{body: resp.Body, ctx: limited, caller: ctx, watch: watch, stream: call.Stream}
+		resp.Body = &watchedBody{body: resp.Body, ctx: limited, caller: ctx, watch: watch, stream: stream}
 		return resp, nil
 	}
 }
+
+func succeeded(resp *http.Response) bool { return resp.StatusCode >= 200 && resp.StatusCode <= 299 }
 
 // attempt clones the call's request for one attempt.
 func attempt(ctx context.Context, call *Call, userAgent string) (*http.Request, error) {
@@ -104,14 +113,9 @@ func cause(ctx context.Context, err error) error {
 	if errors.As(context.Cause(ctx), &timeout) {
 		return timeout
 	}
-	var wrapped interface {
-		error
-		Unwrap() error
-	}
+	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
-		if inner := wrapped.Unwrap(); inner != nil {
-			return inner
-		}
+		return wrapped.Err
 	}
 	return err
 }
@@ -154,6 +158,9 @@ func newWatch(timeout time.Duration, cancel context.CancelCauseFunc) *watch {
 func (w *watch) pause()  { w.timer.Stop() }
 func (w *watch) resume() { w.timer.Reset(w.timeout) }
 
+// hurry gives the request no more than d from now.
+func (w *watch) hurry(d time.Duration) { w.timer.Reset(min(d, w.timeout)) }
+
 func (w *watch) end() {
 	w.timer.Stop()
 	w.cancel(nil)
@@ -178,7 +185,7 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 		var timeout *TimeoutError
 		switch {
 		case b.caller.Err() != nil:
-			err = context.Cause(b.caller)
+			err = Ended(b.caller)
 		case errors.As(context.Cause(b.ctx), &timeout):
 			err = timeout
 		}

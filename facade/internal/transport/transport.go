@@ -9,6 +9,7 @@ package transport
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -28,6 +29,8 @@ type Call struct {
 	// bounds the wait for its headers and each stalled read, not the reading.
 	Stream bool
 
+	// Token is set to the token that the last request carried.
+	Token auth.Token
 	// Attempts is set to the number of requests that were tried.
 	Attempts int
 	// GaveUp is set to the reason for which a failed call was not sent again
@@ -46,10 +49,8 @@ type Config struct {
 	Origin string
 	// Source has the tokens.
 	Source auth.Source
-	// HTTPClient makes the requests; it is copied.
+	// HTTPClient makes the requests; it is copied. See [Wrapped].
 	HTTPClient *http.Client
-	// Middleware wraps the transport, the first one outermost.
-	Middleware []func(http.RoundTripper) http.RoundTripper
 	// Limiter holds calls back.
 	Limiter Limiter
 	// Retry says how often and how patiently a call is sent again.
@@ -65,17 +66,27 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// Wrapped returns a copy of base (nil is http.DefaultClient) whose transport
+// is wrapped by the middleware, the first one outermost.
+func Wrapped(base *http.Client, middleware []func(http.RoundTripper) http.RoundTripper) (*http.Client, error) {
+	client := safehttp.Client(base)
+	if client.Transport == nil {
+		client.Transport = http.DefaultTransport
+	}
+	for i := len(middleware) - 1; i >= 0; i-- {
+		client.Transport = middleware[i](client.Transport)
+		if client.Transport == nil {
+			return nil, fmt.Errorf("middleware %d returned no transport", i)
+		}
+	}
+	return client, nil
+}
+
 // New assembles the chain.
 func New(c Config) Handler {
 	client := safehttp.Client(c.HTTPClient)
 	timeout := client.Timeout
 	client.Timeout = 0 // kept by send, which tells a slow server from a slow reader
-	if client.Transport == nil {
-		client.Transport = http.DefaultTransport
-	}
-	for i := len(c.Middleware) - 1; i >= 0; i-- {
-		client.Transport = c.Middleware[i](client.Transport)
-	}
 	if timeout <= 0 {
 		timeout = DefaultTimeout
 	}

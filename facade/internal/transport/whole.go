@@ -15,7 +15,7 @@ import (
 func whole(next Handler, limit int64) Handler {
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
 		resp, err := next(ctx, call)
-		if err != nil || call.Stream || resp.StatusCode < 200 || resp.StatusCode > 299 {
+		if err != nil || call.Stream || !succeeded(resp) {
 			return resp, err
 		}
 		body, err := safehttp.ReadAll(resp.Body, limit)
