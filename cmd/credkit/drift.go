@@ -56,13 +56,12 @@ func (c *driftCommand) file(ctx context.Context, p *program, checker *drift.Chec
 		defer func() { _ = f.Close() }() // only read
 		body = f
 	}
-	known := checker.Operations()
 	report, err := checker.Check(ctx, drift.Answer{Operation: c.Operation, Status: c.Status, Body: body})
 	switch {
 	case report != nil:
 		return []*drift.Report{report}, err
 	case err != nil:
-		return nil, usagef("%w (%d operations)", err, len(known))
+		return nil, usageError{err}
 	}
 	return nil, nil
 }

@@ -116,6 +116,10 @@ func named(args []string) string {
 func (p *program) atEnd(f func(context.Context) error) { p.closers = append(p.closers, f) }
 
 func (p *program) close(ctx context.Context) error {
+	if ctx.Err() != nil {
+		late := time.AfterFunc(time.Second, func() { p.say("credkit: saving a token that is being renewed; Ctrl-C again ends at once") })
+		defer late.Stop()
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
 	var errs []error
