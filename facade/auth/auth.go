@@ -1,8 +1,3 @@
-// Package auth is where access tokens come from and how they stay alive.
-//
-// A program picks one [Credentials]; the facade binds it to the service it
-// talks to ([Endpoint]) and asks the resulting [Source] for a token before
-// each request.
 package auth
 
 import (

@@ -13,7 +13,8 @@ type ChangeKind string
 const (
 	// ChangeRotated: the server issued new tokens, and they are saved.
 	ChangeRotated ChangeKind = "rotated"
-	// ChangeAdopted: tokens that another process saved are in use here.
+	// ChangeAdopted: tokens that were found in the store are in use here; another
+	// process, or this program in an earlier life, had saved them.
 	ChangeAdopted ChangeKind = "adopted"
 	// ChangePending: the server issued new tokens, but the store failed to save
 	// them. The access token is in use; the save is tried again. Err is the

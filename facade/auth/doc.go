@@ -1,0 +1,77 @@
+// Package auth is where access tokens come from and how they stay alive.
+//
+// A program picks one [Credentials]; the facade binds it to the service it
+// talks to ([Endpoint]) and asks the resulting [Source] for a token before
+// each request.
+//
+//   - [Sessions] keeps people signed in to COSMIC, any number of them, in a
+//     [Store] that any number of processes may share.
+//   - [ClientCredentials] is an app that acts for itself, as Certn has it.
+//   - [StaticToken] and [FromTokenSource] take what another part of the program
+//     has got; [TokenSource] is the way back to x/oauth2.
+//   - [Begin] and [Complete] sign a person in on the web, [Login] on this
+//     machine.
+//
+// # What sessions promise
+//
+// COSMIC's refresh tokens are assumed to rotate on every use; replaying one
+// that is older than the direct parent of the current one ends the session.
+// All of the following serves one invariant: the store holds the server's
+// current refresh token or its direct parent. The rules are the state table in
+// decide.go, and the tests walk through every interleaving of three processes
+// that they allow.
+//
+//  1. A refresh token is sent only while it is the stored one, under its key's
+//     lock, once for each lock. If another process has been faster, its token
+//     is adopted and nothing is sent. What the server grants is saved and the
+//     lock given back in one commit, and only then handed out; the save does
+//     not end with anybody's context.
+//  2. What was not durably saved is never sent. If the save fails, the new
+//     access token is served, and the save is tried again for as long as the
+//     store has not moved on. Still unsaved when the access token ends, callers
+//     get a [*StoreError]; the session is intact.
+//  3. Trouble with the token endpoint costs no session. Nothing sent, 429, a
+//     timeout, a cut, a 5xx and an answer that makes no sense are tried again,
+//     from the lock on; a configuration error is a [*ConfigError], any other
+//     refusal a [*TokenError]. Only a code that says so ends a session.
+//  4. Outside the mandatory window nobody waits, and nobody waits longer than
+//     their own context. With a lifetime of L, the mandatory window is the last
+//     min(30 s, L/10) and the advisory window the last min(5 min, L/4), less up
+//     to two fifths of jitter. In the advisory window one renewal runs in the
+//     background and gives way to other processes. One caller that gives up
+//     does not fail the others. A token at hand takes no lock and no
+//     allocation, and the store is not read for it.
+//  5. A 401 renews by identity: see [Renewer]. A service that refuses fresh
+//     tokens as well gets [ErrRefused] instead of a storm of rotations.
+//  6. A dead session is marked as ended in the store. No process sends its
+//     token again, callers get one [*ReauthError], an access token that is
+//     still good is served to its end, and a new sign-in heals every process
+//     without a restart.
+//  7. [Sessions.Close] starts nothing new, waits for requests in flight and
+//     pending saves, and leaves no goroutine.
+//
+// And of everything here: no secret is printed, by any verb, in any error, log
+// record or JSON. (The one exception is Go's: fmt shows an [App] that lies in
+// an unexported field of another struct.)
+//
+// # What can still end a session
+//
+// A crash, a kill, a cut connection or a failed save may leave the store with
+// the parent of the server's current token. That the server forgives it is
+// assumed. A server that does not loses the session whenever a process dies
+// between the server's rotation and the save: about one kill in nine, when
+// processes that refresh without a pause are killed at random (make reliability
+// prints the figure). Beyond that:
+//
+//   - A store that is restored from a backup holds an old token.
+//   - One session in two stores, or refreshed by another program: the second
+//     to refresh replays the first one's token.
+//   - A store whose lock is lost without notice while others rotate twice.
+//
+// # Times
+//
+// Lifetimes count on the monotonic clock from before the request. Of a record
+// that another process saved, what is left is clamp(expires_at − now, 0,
+// expires_in), so that clocks that differ cost a renewal or a 401 at worst. A
+// token whose answer gave no sensible expires_in is used until it is refused.
+package auth
