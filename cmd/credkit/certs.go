@@ -82,8 +82,8 @@ func certificationLayout(now time.Time) layout[facade.Certification] {
 		table: []column[cert]{
 			{name: "expires", cell: func(c cert) string { return orDash(c.ExpiresOn.String()) }, look: look},
 			{name: "left", cell: func(c cert) string { return timeLeft(c, now) }, look: look},
-			{name: "certification", cell: title, shrink: true},
-			{name: "issuer", cell: func(c cert) string { return orDash(c.IssuerName) }, shrink: true},
+			{name: "certification", cell: title, least: 16},
+			{name: "issuer", cell: func(c cert) string { return orDash(c.IssuerName) }, spare: true},
 			{name: "status", cell: func(c cert) string { return orDash(string(c.ValidityStatus)) }},
 			{name: "verification", cell: func(c cert) string { return orDash(string(c.VerificationStatus)) }},
 		},

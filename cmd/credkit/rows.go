@@ -27,9 +27,10 @@ type column[T any] struct {
 	name string
 	cell func(T) string
 	// Of a table alone:
-	look   func(T) style // nil is plain
-	shrink bool          // is cut first where the terminal is too narrow
-	right  bool          // numbers stand at the right
+	look  func(T) style // nil is plain
+	right bool          // numbers stand at the right
+	least int           // may be cut to this width where the terminal is too narrow; 0 is never
+	spare bool          // is left out altogether there, before anything is cut
 }
 
 // newRows prints values to stdout in the format that was asked for.

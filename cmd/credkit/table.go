@@ -23,8 +23,10 @@ type table[T any] struct {
 // held is how many rows a table waits for before its first line.
 const held = 200
 
-// gap is between two columns.
-const gap = 2
+const (
+	gap     = 2  // between two columns
+	leftOut = -1 // the width of a column that is not shown
+)
 
 type cell struct {
 	text string
@@ -79,20 +81,29 @@ func (t *table[T]) flush() error {
 	return nil
 }
 
-// measure fits the columns to their cells, and to the terminal.
+// measure fits the columns to their cells, and to the terminal: columns that
+// can be spared are left out, then others are cut, the first one first.
 func (t *table[T]) measure(lines [][]cell) {
-	const least = 8
 	t.widths = make([]int, len(t.columns))
-	total := gap * (len(t.columns) - 1)
+	total := -gap
 	for i := range t.columns {
 		for _, line := range lines {
 			t.widths[i] = max(t.widths[i], text.StringWidth(line[i].text))
 		}
-		total += t.widths[i]
+		total += t.widths[i] + gap
+	}
+	if t.width == 0 {
+		return
 	}
 	for i, c := range t.columns {
-		if over := total - t.width; c.shrink && t.width > 0 && over > 0 {
-			less := min(over, max(t.widths[i]-least, 0))
+		if c.spare && total > t.width {
+			total -= t.widths[i] + gap
+			t.widths[i] = leftOut
+		}
+	}
+	for i, c := range t.columns {
+		if c.least > 0 && t.widths[i] > c.least && total > t.width {
+			less := min(total-t.width, t.widths[i]-c.least)
 			t.widths[i] -= less
 			total -= less
 		}
@@ -102,20 +113,20 @@ func (t *table[T]) measure(lines [][]cell) {
 func (t *table[T]) print(line []cell) error {
 	var b strings.Builder
 	for i, c := range line {
-		last := i == len(line)-1
-		words := c.text
-		if text.StringWidth(words) > t.widths[i] {
-			words = text.Snip(words, t.widths[i], "…")
+		width := t.widths[i]
+		if width == leftOut {
+			continue
 		}
-		blank := strings.Repeat(" ", max(0, t.widths[i]-text.StringWidth(words)))
+		words := c.text
+		if text.StringWidth(words) > width {
+			words = text.Snip(words, width, "…")
+		}
+		blank := strings.Repeat(" ", max(0, width-text.StringWidth(words)))
 		words = t.paint.in(c.look, words)
 		if t.columns[i].right {
 			words, blank = blank, words
 		}
-		b.WriteString(words + blank)
-		if !last {
-			b.WriteString(strings.Repeat(" ", gap))
-		}
+		b.WriteString(words + blank + strings.Repeat(" ", gap))
 	}
 	_, err := io.WriteString(t.to, strings.TrimRight(b.String(), " ")+"\n")
 	return err

@@ -16,7 +16,7 @@ type pair struct{ left, right string }
 
 func pairColumns() []column[pair] {
 	return []column[pair]{
-		{name: "left", cell: func(p pair) string { return p.left }, shrink: true},
+		{name: "left", cell: func(p pair) string { return p.left }, least: 6},
 		{name: "n", cell: func(p pair) string { return p.right }, right: true, look: func(p pair) style {
 			if p.right == "13" {
 				return red
@@ -51,7 +51,28 @@ func TestTableFitsItsCellsAndTheTerminal(t *testing.T) {
 	if got := drawn(t, 19, false, pairs...); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+	if got, want := drawn(t, 4, false, pair{"a longer text", "1"}), "LEFT    N\na lon…  1\n"; got != want {
+		t.Errorf("nothing is cut below its least: got\n%s\nwant\n%s", got, want)
+	}
 	contain(t, drawn(t, 0, true, pairs...), "\x1b[1mLEFT\x1b[0m", " \x1b[31m13\x1b[0m\n")
+}
+
+func TestTableLeavesOutWhatCanBeSpared(t *testing.T) {
+	columns := append(pairColumns(), column[pair]{name: "spare", cell: func(pair) string { return "something" }, spare: true})
+	for width, want := range map[int]string{
+		0:  "LEFT    N  SPARE\nabcdef  1  something\n",
+		20: "LEFT    N  SPARE\nabcdef  1  something\n",
+		19: "LEFT    N\nabcdef  1\n",
+	} {
+		var b bytes.Buffer
+		to := newTable(&b, columns, width, false)
+		if err := to.write(pair{"abcdef", "1"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := to.close(); err != nil || b.String() != want {
+			t.Errorf("width %d: %v\n%s", width, err, b.String())
+		}
+	}
 }
 
 func TestTableGoesOnWithTheWidthsOfItsFirstRows(t *testing.T) {

@@ -29,10 +29,10 @@ func (c *usersCommand) Run(ctx context.Context, p *program) error {
 func userLayout() layout[facade.User] {
 	type user = facade.User
 	id := column[user]{name: "id", cell: func(u user) string { return u.ID.String() }}
-	email := column[user]{name: "email", cell: func(u user) string { return u.Email }, shrink: true}
+	email := column[user]{name: "email", cell: func(u user) string { return u.Email }, least: 16}
 	return layout[user]{
 		table: []column[user]{
-			{name: "name", cell: func(u user) string { return orDash(u.Name()) }, shrink: true},
+			{name: "name", cell: func(u user) string { return orDash(u.Name()) }, least: 12},
 			email,
 			id,
 		},
