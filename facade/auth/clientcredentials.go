@@ -187,6 +187,9 @@ func (s *clientSource) shared(ctx context.Context, f *flight) (*lease, error) {
 	var own error // of this process, not of the store
 	ran := false
 	err = s.store.Update(lockCtx, s.key, func(ctx context.Context, current []byte) ([]byte, error) {
+		if ran {
+			return nil, errContract
+		}
 		ran = true
 		r, err := parseRecord(current)
 		if err != nil {

@@ -22,6 +22,9 @@ const (
 	retryMin    = time.Second
 	retryMax    = 30 * time.Second
 	retryNeeded = 5 * time.Second
+	// retryAfterMax is how long a server's Retry-After is heeded at most: a slip
+	// of a proxy must not silence a session for a day.
+	retryAfterMax = 15 * time.Minute
 	// recheck is how often an ended session looks for a new sign-in.
 	recheck = time.Second
 )
@@ -120,6 +123,10 @@ func (k *keeper) await(ctx context.Context) (Token, error) {
 			return Token{}, waitError(ctx, k.what)
 		}
 		switch {
+		case k.overtaken(f):
+			// Somebody signed in or out meanwhile: what the flight brought is
+			// of the session before.
+			continue
 		case f.err == nil:
 			return f.lease.token, nil
 		case f.early && !errors.Is(f.err, ErrClosed):
@@ -168,6 +175,8 @@ func (k *keeper) Renew(ctx context.Context, rejected Token) (Token, error) {
 			return Token{}, waitError(ctx, k.what)
 		}
 		switch {
+		case k.overtaken(f):
+			continue
 		case f.err == nil && f.lease.token.value != rejected.value:
 			return f.lease.token, nil
 		case f.rejected == rejected.Value() || (f.err != nil && !f.early):
@@ -259,7 +268,8 @@ func (k *keeper) failed(f *flight) {
 	}
 	var te *TokenError
 	if errors.As(f.err, &te) && te.RetryAfter > 0 {
-		delay, needed = max(delay, te.RetryAfter), te.RetryAfter
+		after := min(te.RetryAfter, retryAfterMax)
+		delay, needed = max(delay, after), after
 	}
 	k.retryAt = now + needed
 	k.nextTry.Store(int64(now + delay))
@@ -281,6 +291,13 @@ func (k *keeper) kick() {
 	if k.flight == nil {
 		k.launch(need{early: true, held: k.current.Load().heldVersion()})
 	}
+}
+
+// overtaken reports whether a sign-in or sign-out came during a flight.
+func (k *keeper) overtaken(f *flight) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return f.gen != k.gen
 }
 
 // lastFailure returns the error of the last renewal, nil if it succeeded.

@@ -15,7 +15,7 @@ import (
 //	outcome        what happened                           session    again
 //	granted        2xx with a token                        saved      -
 //	unsent         it never left this process              kept       after a pause
-//	throttled      429                                     kept       after Retry-After
+//	throttled      429                                     kept       after Retry-After, at most 15 min
 //	ambiguous      timeout, cut, 408, 5xx, unreadable 2xx  kept       after a pause, if the record is unchanged
 //	dead           a code that says the session is over    ended      never
 //	misconfigured  invalid_client and the like             kept       not by itself

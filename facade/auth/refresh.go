@@ -22,7 +22,7 @@ const (
 	earlyLockWait = 2 * time.Second
 )
 
-var errContract = errors.New("it reported success without running the update: its implementation breaks the Store contract")
+var errContract = errors.New("it did not run the update exactly once: its implementation breaks the Store contract")
 
 // newPause makes the delays between the attempts of a flight.
 func newPause() *backoff.ExponentialBackOff {
@@ -182,6 +182,9 @@ func (s *session) locked(ctx context.Context, f *flight) (*lease, error) {
 	defer cancel()
 	var x exchange
 	err := s.all.store.Update(lockCtx, s.key, func(ctx context.Context, current []byte) ([]byte, error) {
+		if x.ran { // a store that calls twice must not make it two requests
+			return nil, errContract
+		}
 		x = s.exchange(ctx, current, f)
 		return x.data, x.err
 	})

@@ -127,6 +127,12 @@ func (s *Sealer) FromRequest(r *http.Request) (Pending, *http.Cookie, error) {
 	if err != nil {
 		return Pending{}, drop, &SignInError{Problem: "the cookie of this browser cannot be read: start again"}
 	}
+	// As it was set: behind a proxy the path of the request may be another.
+	set, err := s.Cookie(p)
+	if err != nil {
+		return Pending{}, drop, &SignInError{Problem: "the cookie of this browser cannot be read: start again"}
+	}
+	drop.Path, drop.Secure = set.Path, set.Secure
 	return p, drop, nil
 }
 

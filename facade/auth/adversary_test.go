@@ -1,0 +1,260 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// What was found by trying to break sessions, each as a test.
+
+// doubleStore breaks the Store contract: it runs the update twice.
+type doubleStore struct{ Store }
+
+func (s doubleStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, error)) error {
+	return s.Store.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
+		if _, err := f(ctx, current); err != nil {
+			return nil, err
+		}
+		return f(ctx, current)
+	})
+}
+
+func TestAStoreThatRunsTheUpdateTwiceCausesOneRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		s.signIn(t, store)
+		p := start(t, s, doubleStore{store})
+		time.Sleep(2 * time.Hour)
+		mustToken(t, p.src) // of the first run; pending, as the store's answer is an error
+		if n := s.requests(); n != 1 {
+			t.Errorf("%d requests under one lock", n)
+		}
+		s.invariant(t, store)
+		crash(p)
+	})
+}
+
+// idleStore breaks the contract: it does not run the update.
+type idleStore struct{ Store }
+
+func (idleStore) Update(context.Context, string, func(context.Context, []byte) ([]byte, error)) error {
+	return nil
+}
+
+func TestAStoreThatDoesNotRunTheUpdateIsAStoreError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		s.signIn(t, store)
+		p := start(t, s, idleStore{store})
+		time.Sleep(2 * time.Hour)
+		var se *StoreError
+		if _, err := p.src.Token(t.Context()); !errors.As(err, &se) {
+			t.Errorf("%v", err)
+		}
+		p.stop(t)
+	})
+}
+
+func TestWaitersOfAnEndedSessionHearOfASignInDuringTheirWait(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		time.Sleep(2 * time.Hour)
+		s.delay = 5 * time.Second
+		s.then(says(400, "application/json", `{"error":"invalid_grant"}`))
+		got := make(chan error, 100)
+		for range cap(got) {
+			go func() {
+				tok, err := p.src.Token(t.Context())
+				if err == nil && tok.Value() != "secret-access-new" {
+					err = fmt.Errorf("another token")
+				}
+				got <- err
+			}()
+		}
+		synctest.Wait()
+		done := make(chan error)
+		go func() { // waits for the lock, then replaces what the flight has marked as ended
+			done <- p.SignIn(t.Context(), "k", mustGrant(t, s, tokenOf("secret-access-new", refreshPrefix+"1000", time.Now().Add(time.Hour))))
+		}()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		// Those who were told of the end before the sign-in was saved had to be.
+		failed := 0
+		for range cap(got) {
+			if err := <-got; err != nil {
+				failed++
+			}
+		}
+		t.Logf("%d of %d callers were told of the end", failed, cap(got))
+		if mustToken(t, p.src).Value() != "secret-access-new" {
+			t.Error("the session is not that of the sign-in")
+		}
+	})
+}
+
+func TestASignOutDuringARefreshIsNotUndone(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		time.Sleep(2 * time.Hour)
+		s.delay = 5 * time.Second
+		go p.src.Token(t.Context()) //nolint:errcheck // the session is forgotten meanwhile
+		synctest.Wait()
+		if err := p.Forget(t.Context(), "k"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		var re *ReauthError
+		if _, err := p.src.Token(t.Context()); !errors.As(err, &re) || stored(t, store) != nil {
+			t.Errorf("after Forget: %v", err)
+		}
+	})
+}
+
+func TestAnAbsurdRetryAfterDoesNotSilenceASession(t *testing.T) {
+	for _, v := range []string{"86400", "1e300", "Fri, 01 Jan 2100 00:00:00 GMT"} {
+		bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+			time.Sleep(2 * time.Hour)
+			s.then(saysWith(503, "Retry-After", v))
+			if _, err := p.src.Token(t.Context()); err == nil {
+				t.Fatal("no error")
+			}
+			time.Sleep(retryAfterMax)
+			mustToken(t, p.src)
+		})
+	}
+}
+
+// TestAServerThatIssuesTheSameAccessTokenAgain: some servers do while it
+// lives. A 401 to it must not rotate the session again and again.
+func TestAServerThatIssuesTheSameAccessTokenAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		for range 1000 {
+			s.then(rotatesThen(func(res *http.Response) (*http.Response, error) {
+				return replaced(fmt.Sprintf("secret-access-%d", s.serial), "secret-access-always")(res)
+			}))
+		}
+		time.Sleep(2 * time.Hour)
+		tok := mustToken(t, p.src)
+		begin := time.Now()
+		for time.Since(begin) < 10*time.Minute {
+			if _, err := p.src.Renew(t.Context(), tok); !errors.Is(err, ErrRefused) {
+				t.Fatalf("Renew: %v", err)
+			}
+			time.Sleep(time.Second)
+		}
+		if n := s.requests(); n > 12 {
+			t.Errorf("%d requests in ten minutes", n)
+		}
+		s.invariant(t, store)
+	})
+}
+
+// TestTokensThatEndOnTheWay: a token that lives shorter than its request takes
+// is handed out once to everybody who waited, and nobody spins.
+func TestTokensThatEndOnTheWay(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		time.Sleep(2 * time.Hour)
+		s.expiresIn, s.delay = "1", 2*time.Second
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() { mustToken(t, p.src) })
+		}
+		wg.Wait()
+		if n := s.requests(); n != 1 {
+			t.Errorf("%d requests for 1000 callers", n)
+		}
+	})
+}
+
+// TestARecordThatIsNoRecord: damage costs no token and is healed by a sign-in.
+func TestARecordThatIsNoRecord(t *testing.T) {
+	for _, bad := range []string{"{", "\x00\x00", `{"format":99,"version":"v","kind":"session"}`, "{}", "null"} {
+		bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+			tok := mustToken(t, p.src)
+			if err := p.replace(t.Context(), "k", []byte(bad)); err != nil {
+				t.Fatal(err)
+			}
+			if mustToken(t, p.src) != tok {
+				t.Error("the token at hand is not used")
+			}
+			time.Sleep(2 * time.Hour)
+			var se *StoreError
+			if _, err := p.src.Token(t.Context()); !errors.As(err, &se) || s.requests() != 0 {
+				t.Errorf("%q: %v, %d requests", bad, err, s.requests())
+			}
+			if data, err := store.Load(t.Context(), "k"); err != nil || string(data) != bad {
+				t.Errorf("the damaged record was changed: %q, %v", data, err)
+			}
+			s.signIn(t, store)
+			time.Sleep(retryNeeded)
+			mustToken(t, p.src)
+		})
+	}
+}
+
+// TestAFlightThatIsAborted…: a panic on a goroutine of the library ends the
+// program, as it should; runtime.Goexit, as of t.FailNow in a test's handler, must
+// not leave callers waiting.
+func TestAFlightThatIsAbortedDoesNotHangItsCallers(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		time.Sleep(2 * time.Hour)
+		s.then(func(*tokenServer, *http.Request) (*http.Response, error) {
+			runtime.Goexit()
+			return nil, nil
+		})
+		if _, err := p.src.Token(t.Context()); !errors.Is(err, errAborted) {
+			t.Errorf("%v", err)
+		}
+		time.Sleep(time.Minute)
+		mustToken(t, p.src)
+	})
+}
+
+// TestAProxyThatStripsThePathStillDropsTheCookie: the program sees another
+// path than the browser.
+func TestAProxyThatStripsThePathStillDropsTheCookie(t *testing.T) {
+	sealer, err := NewSealer(key('a'))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, p := begin(t, newTokenServer())
+	c, err := sealer.Cookie(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/internal/in?"+answered(u).Encode(), nil)
+	r.AddCookie(c)
+	if _, drop, err := sealer.FromRequest(r); err != nil || drop.Path != c.Path || drop.Name != c.Name || !drop.Secure {
+		t.Errorf("%+v, %v", drop, err)
+	}
+}
+
+// TestErrorsSayWhatToDo reads every error as a person would.
+func TestErrorsSayWhatToDo(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for want, err := range map[string]error{
+		`auth: session "k": nobody has signed in: sign in first`:                                           &ReauthError{Key: "k", Reason: ReasonNotSignedIn},
+		`auth: session "k" ended at 2026-01-02T03:04:05Z (session_expired): sign in again`:                 &ReauthError{Key: "k", Reason: "session_expired", At: at},
+		`auth: session "k": the access token is over and the sign-in gave no refresh token: sign in again`: &ReauthError{Key: "k", Reason: ReasonNoRefreshToken},
+		`auth: session "k": the store failed to load it: no space left on device`:                          storeError("load", "k", errDisk),
+		`auth: the store failed to list sessions: no space left on device`:                                 storeError("list", "", errDisk),
+		`auth: a: b`: &ConfigError{Problem: "a", Remedy: "b"},
+		`auth: token request (refresh_token) to https://h/t: the endpoint failed (HTTP 503 Service Unavailable) (code x); the server asks to wait 3s`: &TokenError{URL: "https://h/t", Grant: "refresh_token", Status: 503, Code: "x", Problem: "the endpoint failed", RetryAfter: 3 * time.Second},
+		`auth: sign-in: the server refused (access_denied): no`: &SignInError{Code: "access_denied", Description: "no", Problem: "the server refused"},
+	} {
+		if err.Error() != want {
+			t.Errorf("%s", err)
+		}
+		if !strings.HasPrefix(err.Error(), "auth: ") {
+			t.Errorf("%s does not say where it is from", err)
+		}
+	}
+}
