@@ -86,13 +86,17 @@ type queue[T any] struct {
 	room  chan struct{} // holds one when there may be room
 }
 
-// batchMost is how many elements the reader gathers.
-const batchMost = 32
+// A batch is small at the beginning, so that a short list costs little, and
+// grows to batchMost elements.
+const (
+	batchLeast = 2
+	batchMost  = 32
+)
 
 func newQueue[T any](ctx context.Context, count int, size int64) *queue[T] {
 	return &queue[T]{
 		ctx:      ctx,
-		batch:    make([]row[T], 0, min(batchMost, max(1, count/4))),
+		batch:    make([]row[T], 0, min(batchLeast, max(1, count/4))),
 		most:     count,
 		mostSize: size,
 		ready:    make(chan struct{}, 1),
@@ -108,6 +112,9 @@ func (q *queue[T]) fill(w *walker[T]) error {
 	for {
 		if reserved == 0 {
 			q.flush()
+			if gathered > 0 {
+				q.widen()
+			}
 			if !q.reserve() {
 				return w.list.client.failed(w.list.id, context.Cause(q.ctx))
 			}
@@ -140,6 +147,13 @@ func (q *queue[T]) fill(w *walker[T]) error {
 		if gathered += r.size; gathered > q.mostSize/4 {
 			reserved = 0
 		}
+	}
+}
+
+// widen makes room for a larger batch; this one has been handed on.
+func (q *queue[T]) widen() {
+	if wider := min(2*cap(q.batch), batchMost, q.most/4); wider > cap(q.batch) {
+		q.batch = make([]row[T], 0, wider)
 	}
 }
 

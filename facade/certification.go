@@ -49,21 +49,16 @@ func (c *Certification) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// certificationPlan is how elements of a list are decoded by the short way.
+// certificationPlan is how elements of a list are decoded by the shortcut.
 var certificationPlan = sync.OnceValue(func() *plan { return newPlan(reflect.TypeFor[cosmic.Certification]()) })
 
-// certificationElement returns a decoder of the elements of one list.
+// certificationElement returns how the elements of one list are decoded.
 func certificationElement() element[Certification] {
-	s := shortcut{plan: certificationPlan().clone()}
-	return func(raw []byte, into *Certification) error {
-		*into = Certification{}
-		if !s.decode(raw, reflect.ValueOf(&into.Certification).Elem(), &into.Extra) {
-			*into = Certification{}
-			if err := object(raw, (*bareCertification)(into)); err != nil {
-				return err
-			}
-		}
-		return into.check()
+	return element[Certification]{
+		shortcut: shortcut{plan: certificationPlan().clone()},
+		parts:    func(into *Certification) (any, *extra) { return &into.Certification, &into.Extra },
+		whole:    func(into *Certification) any { return (*bareCertification)(into) },
+		check:    (*Certification).check,
 	}
 }
 

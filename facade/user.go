@@ -42,21 +42,16 @@ func (u User) Name() string {
 	return u.Email
 }
 
-// userPlan is how elements of a list are decoded by the short way.
+// userPlan is how elements of a list are decoded by the shortcut.
 var userPlan = sync.OnceValue(func() *plan { return newPlan(reflect.TypeFor[certn.User]()) })
 
-// userElement returns a decoder of the elements of one list.
+// userElement returns how the elements of one list are decoded.
 func userElement() element[User] {
-	s := shortcut{plan: userPlan().clone()}
-	return func(raw []byte, into *User) error {
-		*into = User{}
-		if !s.decode(raw, reflect.ValueOf(&into.User).Elem(), &into.Extra) {
-			*into = User{}
-			if err := object(raw, (*bareUser)(into)); err != nil {
-				return err
-			}
-		}
-		return into.check()
+	return element[User]{
+		shortcut: shortcut{plan: userPlan().clone()},
+		parts:    func(into *User) (any, *extra) { return &into.User, &into.Extra },
+		whole:    func(into *User) any { return (*bareUser)(into) },
+		check:    (*User).check,
 	}
 }
 

@@ -15,13 +15,12 @@ import (
 // made from the generated model, so that a property that is added to the
 // specification needs no line here.
 type plan struct {
-	members []member // in the order in which the first element had them
-	settled bool     // whether there was a first element
+	members []member // in the order in which the last element had them
 }
 
 // member is one field that has a JSON name.
 type member struct {
-	quoted string // its name with the quotes
+	quoted []byte // its name with the quotes
 	field  int
 	kind   storage
 	plan   *plan // of a nested struct
@@ -37,20 +36,9 @@ const (
 	asStruct                // decoded by a plan of its own
 )
 
-// find returns the place of the member with that name, looking from expected
-// on, or -1.
-func (p *plan) find(name []byte, expected int) int {
-	for i := range p.members {
-		place := (expected + i) % len(p.members)
-		if q := p.members[place].quoted; q[1:len(q)-1] == string(name) {
-			if !p.settled && expected < len(p.members) {
-				p.members[place], p.members[expected] = p.members[expected], p.members[place]
-				place = expected
-			}
-			return place
-		}
-	}
-	return -1
+// find returns the place of the member with that name, or -1.
+func (p *plan) find(name []byte) int {
+	return slices.IndexFunc(p.members, func(m member) bool { return string(m.quoted[1:len(m.quoted)-1]) == string(name) })
 }
 
 // clone returns a plan for another list.
@@ -79,7 +67,7 @@ func newPlan(t reflect.Type) *plan {
 		if f.Anonymous || !f.IsExported() || name == "" || name == "-" {
 			return nil
 		}
-		m := member{quoted: `"` + name + `"`, field: i, kind: storageOf(f.Type)}
+		m := member{quoted: []byte(`"` + name + `"`), field: i, kind: storageOf(f.Type)}
 		if m.kind == asStruct {
 			if m.plan = newPlan(f.Type); m.plan == nil {
 				m.kind = asOther

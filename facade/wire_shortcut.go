@@ -14,110 +14,147 @@ import (
 	"github.com/credkit/credkit-go/api/date"
 )
 
-// The elements of a list are decoded by a short way, several times as fast
-// as the JSON package's. It takes what services really send: members under
-// their plain names, strings where strings belong. It either decodes the whole
+// The elements of a list are decoded by a shortcut, several times as fast as
+// the JSON package. It takes what services really send: members under their
+// plain names, strings where strings belong. It either decodes the whole
 // element or gives it up, and then the JSON package decodes it from the start:
 // that one alone decides what is an error, and how it reads. A differential
 // test holds the two against each other.
 
+// uuidLength is that of a UUID's usual form. The package takes others too.
+const uuidLength = len("00000000-0000-0000-0000-000000000000")
+
 // shortcut decodes elements of one list, one after the other.
 type shortcut struct {
 	plan  *plan
-	words words
-	raw   []byte // one element: JSON that has been found to be whole and valid, without duplicate names
+	words *words // made for the second element: many lists have one
+	raw   []byte
 	at    int
+	cut   bool // raw came to its end
 }
 
-// decode decodes raw into the struct that v is, and puts what the plan does
-// not know into extra. It reports false if it gives up; v and extra are then in
-// between.
-func (s *shortcut) decode(raw []byte, v reflect.Value, extra *extra) bool {
-	s.raw, s.at = raw, 0
-	return s.peek() == '{' && s.object(s.plan, v, extra)
+// decode decodes the element with which raw begins into the struct that v is,
+// and puts what the plan does not know into extra. It returns the element's
+// length, or 0 if it gives up, and then v and extra are in between; cut says
+// that it may only have wanted more of the element.
+func (s *shortcut) decode(raw []byte, v reflect.Value, extra *extra) (length int, cut bool) {
+	if s.words == nil && s.at > 0 {
+		s.words = new(words)
+	}
+	s.raw, s.at, s.cut = raw, 0, false
+	if s.next('{') && s.object(s.plan, v, extra) {
+		return s.at, false
+	}
+	return 0, s.cut
 }
 
-// object decodes the object that begins here. Without extra, what the plan
-// does not know is left out.
+// object decodes the rest of an object. Without extra, what the plan does not
+// know is left out.
 func (s *shortcut) object(p *plan, v reflect.Value, extra *extra) bool {
-	s.at++
-	expected := 0
-	for {
-		switch s.peek() {
-		case '}':
-			s.at++
-			p.settled = true
-			return true
-		case ',':
-			s.at++
-			s.peek()
+	if s.peek() == '}' {
+		s.at++
+		return true
+	}
+	var leftOut map[string]json.RawMessage
+	if extra == nil {
+		extra = &leftOut
+	}
+	for come := 0; ; { // how many members of the plan have come
+		name, m, ok := s.name(p, come)
+		switch {
+		case !ok:
+			return false
+		case m == nil:
+			ok = s.unknown(name, extra)
+		default:
+			ok = s.member(m, v)
+			come++
 		}
-		if expected < len(p.members) && bytes.HasPrefix(s.raw[s.at:], []byte(p.members[expected].quoted)) {
-			s.at += len(p.members[expected].quoted)
-		} else {
-			name, ok := s.text()
-			if !ok {
-				return false
-			}
-			found := p.find(name, expected)
-			if found < 0 {
-				s.unknown(name, extra)
-				continue
-			}
-			expected = found
-		}
-		s.colon()
-		if !s.member(&p.members[expected], v) {
+		if !ok {
 			return false
 		}
-		expected++
+		switch s.peek() {
+		case ',':
+			s.at++
+		case '}':
+			s.at++
+			return true
+		default:
+			return false
+		}
 	}
 }
 
-// unknown keeps a member that the plan does not know, whose name was read.
-func (s *shortcut) unknown(name []byte, extra *extra) {
-	s.colon()
+// name steps over a name and its colon. The member is nil for a name that the
+// plan does not know. It gives up on one that has come already.
+func (s *shortcut) name(p *plan, come int) (name []byte, m *member, ok bool) {
+	s.peek()
+	if come < len(p.members) && bytes.HasPrefix(s.raw[s.at:], p.members[come].quoted) {
+		s.at += len(p.members[come].quoted) // mostly they come in the same order
+		return nil, &p.members[come], s.next(':')
+	}
+	if name, ok = s.text(); !ok {
+		return nil, nil, false
+	}
+	switch i := p.find(name); {
+	case i < 0:
+		return name, nil, s.next(':')
+	case i < come:
+		return nil, nil, false
+	default:
+		p.members[i], p.members[come] = p.members[come], p.members[i]
+		return name, &p.members[come], s.next(':')
+	}
+}
+
+// unknown keeps a member that the plan does not know.
+func (s *shortcut) unknown(name []byte, extra *extra) bool {
+	if _, twice := (*extra)[string(name)]; twice {
+		return false
+	}
+	s.peek()
 	value := s.value()
-	if extra == nil {
-		return
+	if !valid(value) {
+		return false
 	}
 	if *extra == nil {
 		*extra = map[string]json.RawMessage{}
 	}
 	(*extra)[s.words.keep(name)] = bytes.Clone(value)
+	return true
 }
 
-// member decodes the value that is here into m's field of v.
+// member decodes the value that is next into m's field of v, which is zero.
 func (s *shortcut) member(m *member, v reflect.Value) bool {
 	c := s.peek()
-	f := v.Field(m.field)
-	if m.kind == asOther {
-		return inner(s.value(), f.Addr().Interface()) == nil
-	}
-	if c == 'n' { // null: the field has its zero value
-		s.at += len("null")
-		return true
-	}
-	if m.kind == asStruct {
-		return c == '{' && s.object(m.plan, f, nil)
+	field := v.Field(m.field)
+	switch {
+	case m.kind == asOther:
+		value := s.value()
+		return value != nil && inner(value, field.Addr().Interface()) == nil
+	case c == 'n':
+		return s.null()
+	case m.kind == asStruct:
+		return s.next('{') && s.object(m.plan, field, nil)
 	}
 	if m.kind == asText {
 		text, ok := s.text()
-		f.SetString(s.words.keep(text))
+		if ok {
+			field.SetString(s.words.keep(text))
+		}
 		return ok
 	}
-	if c != '"' {
+	text, ok := s.quoted()
+	if !ok {
 		return false
 	}
-	// None of these has an escape or anything but ASCII: their packages refuse
-	// it, and then the JSON package has the word.
-	s.at++
-	end := s.at + bytes.IndexByte(s.raw[s.at:], '"')
-	text := s.raw[s.at:end]
-	s.at = end + 1
+	// What these take has no escape and nothing but ASCII in it.
 	var err error
-	switch into := f.Addr().Interface().(type) {
+	switch into := field.Addr().Interface().(type) {
 	case *uuid.UUID:
+		if len(text) != uuidLength {
+			return false
+		}
 		err = into.UnmarshalText(text)
 	case *time.Time:
 		err = into.UnmarshalText(text)
@@ -127,79 +164,104 @@ func (s *shortcut) member(m *member, v reflect.Value) bool {
 	return err == nil
 }
 
-// peek returns the byte at which the next token begins.
+// peek steps over white space and returns the byte with which the next token
+// begins, or 0 at the end.
 func (s *shortcut) peek() byte {
-	for {
-		switch c := s.raw[s.at]; c {
-		case ' ', '\t', '\r', '\n':
-			s.at++
-		default:
+	for ; s.at < len(s.raw); s.at++ {
+		if c := s.raw[s.at]; !isSpace(c) {
 			return c
 		}
 	}
+	s.cut = true
+	return 0
 }
 
-// colon steps over the colon after a name.
-func (s *shortcut) colon() {
-	s.peek()
+// next steps over c, which must be the next token.
+func (s *shortcut) next(c byte) bool {
+	if s.peek() != c {
+		return false
+	}
 	s.at++
+	return true
 }
 
-// text returns the string that is here. It reports false for anything else,
-// and for a string with an escape or broken UTF-8.
-func (s *shortcut) text() ([]byte, bool) {
-	if s.raw[s.at] != '"' {
+func (s *shortcut) null() bool {
+	const null = "null"
+	if rest := s.raw[s.at:]; len(rest) < len(null) {
+		s.cut = true
+		return false
+	}
+	s.at += len(null)
+	return string(s.raw[s.at-len(null):s.at]) == null
+}
+
+// quoted returns what lies between the next two quotation marks.
+func (s *shortcut) quoted() ([]byte, bool) {
+	if !s.next('"') {
 		return nil, false
 	}
-	rest := s.raw[s.at+1:]
-	rest = rest[:bytes.IndexByte(rest, '"')]
+	length := bytes.IndexByte(s.raw[s.at:], '"')
+	if length < 0 {
+		s.cut = true
+		return nil, false
+	}
+	text := s.raw[s.at : s.at+length]
+	s.at += length + 1
+	return text, true
+}
+
+// text returns the string that is next. It gives up on one with an escape or
+// broken UTF-8.
+func (s *shortcut) text() ([]byte, bool) {
+	text, ok := s.quoted()
+	if !ok {
+		return nil, false
+	}
 	var high byte
-	for _, c := range rest {
-		if c == '\\' {
+	for _, c := range text {
+		if c == '\\' || c < ' ' {
 			return nil, false
 		}
 		high |= c
 	}
-	s.at += len(rest) + 2
-	return rest, high < utf8.RuneSelf || utf8.Valid(rest)
+	return text, high < utf8.RuneSelf || utf8.Valid(text)
 }
 
-// value returns the value that is here, as it came.
+// value returns the value that is next, nil if it is not there to its end.
+// Whether it is JSON is for the caller to find out.
 func (s *shortcut) value() []byte {
-	s.peek()
 	start, depth := s.at, 0
-	for {
+	for ; s.at < len(s.raw); s.at++ {
 		switch s.raw[s.at] {
 		case '{', '[':
 			depth++
-		case '}', ']':
-			if depth == 0 { // what came before was a number or a word
-				return bytes.TrimRight(s.raw[start:s.at], " \t\r\n")
+		case ',', '}', ']':
+			if depth == 0 { // it ended before this
+				return bytes.TrimRight(s.raw[start:s.at], " \n\t\r")
 			}
-			depth--
-		case ',':
-			if depth == 0 {
-				return bytes.TrimRight(s.raw[start:s.at], " \t\r\n")
+			if s.raw[s.at] != ',' {
+				depth--
 			}
 		case '"':
-			for s.at++; s.raw[s.at] != '"'; s.at++ {
+			for s.at++; s.at < len(s.raw) && s.raw[s.at] != '"'; s.at++ {
 				if s.raw[s.at] == '\\' {
 					s.at++
 				}
 			}
 		}
-		s.at++
 	}
+	s.cut = true
+	return nil
 }
 
-// words keeps the strings that were read lately, so that a word that comes
-// again and again is held once. Its size is bounded; the zero value is ready.
+// words are the strings that were read lately, so that one that comes again
+// and again is held once.
 type words [256]string
 
-// keep returns text as a string.
+// keep returns text as a string. A nil w keeps nothing.
 func (w *words) keep(text []byte) string {
 	const most = 64 // longer ones seldom come again
-	if len(text) == 0 || len(text) > most {
+	if w == nil || len(text) == 0 || len(text) > most {
 		return string(text)
 	}
 	var first, last uint64
