@@ -18,6 +18,7 @@ import (
 // TestLoginInABrowser runs credkit login, which opens "the browser"; what
 // opens is a real Chromium, in which Approve is clicked.
 func TestLoginInABrowser(t *testing.T) {
+	t.Parallel()
 	page := chromium(t)
 	w := newWorld(t)
 
@@ -46,6 +47,7 @@ func TestLoginInABrowser(t *testing.T) {
 }
 
 func TestLoginDeniedInABrowser(t *testing.T) {
+	t.Parallel()
 	page := chromium(t)
 	w := newWorld(t)
 	var last string

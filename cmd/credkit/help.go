@@ -2,6 +2,9 @@ package main
 
 import (
 	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -78,4 +81,15 @@ func helpByExample(paint painter) string {
 		b.WriteString(text + "\n")
 	}
 	return b.String()
+}
+
+// self is what to type to run this program again: credkit, or the path that
+// it was started with if the shell would not find it, as after make demo.
+func self() string {
+	const name = "credkit"
+	started := os.Args[0]
+	if _, err := exec.LookPath(name); err == nil || started == name || strings.TrimSuffix(filepath.Base(started), ".exe") != name {
+		return name
+	}
+	return started
 }

@@ -8,6 +8,7 @@ import (
 )
 
 func TestASessionInPostgreSQL(t *testing.T) {
+	t.Parallel()
 	address := database.NewDatabase(t)
 	w := newWorld(t, sandbox.TokenLifetime(time.Second))
 	w.env[envStore] = address

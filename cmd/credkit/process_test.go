@@ -73,6 +73,7 @@ func signalled(t *testing.T, cmd *exec.Cmd, s os.Signal) {
 // TestTwoProcesses is what a newcomer does: the sandbox in one terminal, the
 // other commands, each a process of its own, in another.
 func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
 	port := freePort(t)
 	serving := process(t, nil, "sandbox", "--addr", "127.0.0.1:0", "--login-port", strconv.Itoa(port))
 	out, said := started(t, serving)
@@ -136,6 +137,7 @@ func approve(t *testing.T, authorizeURL string) string {
 }
 
 func TestHeadEndsAListQuietly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, sandbox.CertificationCount(20_000)).withToken(t)
 	for _, f := range []format{asJSONL, asTable} {
 		cmd := process(t, w.env, "certs", "-o", string(f))
@@ -181,6 +183,7 @@ func renewing(t *testing.T, slow ...sandbox.Part) (*world, *exec.Cmd, *locked) {
 }
 
 func TestInterruptSavesWhatIsBeingRenewed(t *testing.T) {
+	t.Parallel()
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		w, cmd, stderr := renewing(t, sandbox.Delay(700*time.Millisecond), sandbox.Times(1))
 		signalled(t, cmd, s)
@@ -198,6 +201,7 @@ func TestInterruptSavesWhatIsBeingRenewed(t *testing.T) {
 }
 
 func TestASecondInterruptEndsTheCommandAtOnce(t *testing.T) {
+	t.Parallel()
 	_, cmd, stderr := renewing(t, sandbox.Hang())
 	signalled(t, cmd, syscall.SIGINT)
 	time.Sleep(200 * time.Millisecond)

@@ -104,10 +104,10 @@ func (c *sandboxCommand) introduce(p *program, sb *sandbox.Sandbox) error {
 	if _, err := fmt.Fprint(p.stdout, b.String()); err != nil {
 		return err
 	}
-	login := "credkit login"
+	name, port := self(), ""
 	if c.LoginPort != 8976 {
-		login += " --port " + strconv.Itoa(c.LoginPort)
+		port = " --port " + strconv.Itoa(c.LoginPort)
 	}
-	p.say("\nthen: %s, credkit me, credkit certs, credkit users. Ctrl-C ends the sandbox.", login)
+	p.say("\nand then\n  %[1]s login%[2]s\n  %[1]s me\n  %[1]s certs\n  %[1]s users\nCtrl-C ends the sandbox.", name, port)
 	return nil
 }

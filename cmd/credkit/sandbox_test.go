@@ -75,7 +75,7 @@ func TestSandboxPrintsWhatPointsTheCommandAtIt(t *testing.T) {
 	if got := w.run(t, "users").expect(t, exitDone).stdout; strings.Count(got, "\n") != 2 {
 		t.Errorf("users: %s", got)
 	}
-	waitFor(t, stderr, "then: credkit login, ")
+	waitFor(t, stderr, "and then\n  credkit login\n")
 	if code := stop(); code != exitDone {
 		t.Errorf("exit %d", code)
 	}
@@ -119,6 +119,7 @@ func TestASecondSandboxAtTheSameAddressSaysSo(t *testing.T) {
 }
 
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	start := time.Now()
 	got := (&world{}).run(t, "demo").expect(t, exitDone)
 	t.Logf("the demo took %v", time.Since(start))
@@ -150,6 +151,7 @@ func TestDemoForAReaderThatLeaves(t *testing.T) {
 }
 
 func TestDemoInterrupted(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 500*time.Millisecond, context.Canceled)
 	defer cancel()
 	got := (&world{}).runWith(t, ctx, "", "demo")

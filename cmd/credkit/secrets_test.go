@@ -15,6 +15,7 @@ import (
 // is secret, in what they print. That the search works is shown on the store,
 // where the tokens have to be.
 func TestNoOutputHasASecret(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, sandbox.TokenLifetime(time.Second))
 	var printed strings.Builder
 	keep := func(r result) {

@@ -56,6 +56,7 @@ func TestSessionsAreKeptApart(t *testing.T) {
 }
 
 func TestAnExpiredTokenIsRenewedByTheNextCommand(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, sandbox.TokenLifetime(time.Second))
 	w.login(t).expect(t, exitDone)
 	for i := range 3 {
@@ -69,6 +70,7 @@ func TestAnExpiredTokenIsRenewedByTheNextCommand(t *testing.T) {
 }
 
 func TestASessionThatHasEndedNeedsANewSignIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, sandbox.TokenLifetime(time.Second))
 	w.login(t).expect(t, exitDone)
 	if err := w.EndSession(w.Sessions()[0].ID, "session_expired"); err != nil {
