@@ -101,6 +101,67 @@ func TestWaitersOfAnEndedSessionHearOfASignInDuringTheirWait(t *testing.T) {
 	})
 }
 
+// lateStore comes back from an Update late, after the lock was given back.
+type lateStore struct {
+	Store
+	late time.Duration
+}
+
+func (s *lateStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, error)) error {
+	late := s.late
+	err := s.Store.Update(ctx, key, f)
+	time.Sleep(late)
+	return err
+}
+
+// TestARefreshThatComesBackLate: between a refresh's commit and its return
+// somebody signs in, or out. What the refresh brought is of the session before.
+func TestARefreshThatComesBackLate(t *testing.T) {
+	for _, signOut := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s, store := newTokenServer(), &lateStore{Store: NewMemoryStore()}
+			s.signIn(t, store)
+			p := start(t, s, store)
+			time.Sleep(2 * time.Hour)
+			store.late = 10 * time.Second
+			got := make(chan string, 100)
+			for range cap(got) {
+				go func() {
+					tok, err := p.src.Token(t.Context())
+					if err != nil {
+						got <- err.Error()
+						return
+					}
+					got <- tok.Value()
+				}()
+			}
+			synctest.Wait()
+			store.late = 0
+			want := "secret-access-new"
+			var err error
+			if signOut {
+				want = (&ReauthError{Key: "k", Reason: ReasonNotSignedIn}).Error()
+				err = p.Forget(t.Context(), "k")
+			} else {
+				err = p.SignIn(t.Context(), "k", mustGrant(t, s, tokenOf(want, refreshPrefix+"1001", time.Now().Add(time.Hour))))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range cap(got) {
+				if g := <-got; g != want {
+					t.Fatalf("sign-out %t: a caller got %q, want %q", signOut, g, want)
+				}
+			}
+			time.Sleep(time.Minute)
+			if tok, err := p.src.Token(t.Context()); (err != nil) != signOut || (err == nil && tok.Value() != want) {
+				t.Errorf("sign-out %t: %v", signOut, err)
+			}
+			p.stop(t)
+		})
+	}
+}
+
 func TestASignOutDuringARefreshIsNotUndone(t *testing.T) {
 	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
 		time.Sleep(2 * time.Hour)

@@ -16,7 +16,7 @@ type answer struct {
 	id              string        // id_token, not verified
 	life            time.Duration // 0: not said, or nothing sensible
 	code            string        // error code, "" if none
-	whole           bool          // the body was read to its end and made sense
+	whole           bool          // nothing is missing, and it made sense
 }
 
 // readAnswer reads as much as can be read of a token endpoint's body. A body
@@ -28,7 +28,7 @@ func readAnswer(body []byte, whole bool) answer {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
 	if t, err := dec.Token(); err == nil && t == json.Delim('{') {
-		a.whole = a.members(dec) && whole
+		a.whole = a.members(dec) // what comes behind the object does not matter
 		return a
 	}
 	if !whole || bytes.IndexByte(body, '=') < 0 || bytes.IndexByte(body, '<') >= 0 {

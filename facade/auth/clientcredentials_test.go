@@ -174,3 +174,48 @@ func TestClientCredentialsFailClearly(t *testing.T) {
 		}
 	})
 }
+
+// blindStore shows no record but to who has the lock.
+type blindStore struct{ Store }
+
+func (blindStore) Load(context.Context, string) ([]byte, error) { return nil, nil }
+
+func TestASharedTokenIsJudgedAgainUnderTheLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		first := mustToken(t, clientOf(t, s, WithTokenStore(store, "k")))
+		if got := mustToken(t, clientOf(t, s, WithTokenStore(blindStore{store}, "k"))); got.Value() != first.Value() || s.requests() != 1 {
+			t.Error("a token was asked for although one was stored meanwhile")
+		}
+		var ce *ConfigError
+		other, err := ClientCredentials("id-2", "x", WithTokenStore(blindStore{store}, "k")).Source(s.endpoint())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Token(t.Context()); !errors.As(err, &ce) || s.requests() != 1 {
+			t.Errorf("another client's record: %v", err)
+		}
+	})
+}
+
+func TestATokenStoreWhoseLockCannotBeHadCostsTheSharingAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		release := make(chan struct{})
+		go func() {
+			if err := store.Update(t.Context(), "k", func(context.Context, []byte) ([]byte, error) {
+				<-release
+				return nil, nil
+			}); err != nil {
+				t.Error(err)
+			}
+		}()
+		synctest.Wait()
+		begin := time.Now()
+		mustToken(t, clientOf(t, s, WithTokenStore(store, "k")))
+		if d := time.Since(begin); d != lockWait {
+			t.Errorf("after %s, want %s", d, lockWait)
+		}
+		close(release)
+	})
+}

@@ -325,6 +325,10 @@ func TestAnEarlyRenewalGivesWayToAnotherProcess(t *testing.T) {
 		}()
 		synctest.Wait()
 		mustToken(t, p.src)
+		time.Sleep(earlyLockWait + time.Millisecond)
+		if o := p.src.(*session); o.inFlight() {
+			t.Error("it queues for the lock")
+		}
 		time.Sleep(20 * time.Second)
 		if err, _ := p.src.(*session).lastFailure(); err != nil || s.requests() != 0 || p.kinds() != "adopted" {
 			t.Errorf("giving way: last error %v, %d requests, changes %q", err, s.requests(), p.kinds())
@@ -412,6 +416,64 @@ func TestManySessionsShareOneSource(t *testing.T) {
 		}
 		if got := fmt.Sprint(p.Key("k")); got != `auth.Session("k")` {
 			t.Errorf("printed: %s", got)
+		}
+	})
+}
+
+// inFlight reports whether a renewal is under way.
+func (k *keeper) inFlight() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.flight != nil
+}
+
+func TestACallerWhoJoinsAnEarlyRenewalThatGivesWayAsksInEarnest(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		old := mustToken(t, p.src)
+		time.Sleep(3569 * time.Second) // a second before the mandatory window
+		go func() {
+			if err := store.Update(t.Context(), "k", func(context.Context, []byte) ([]byte, error) {
+				time.Sleep(10 * time.Second)
+				return nil, nil
+			}); err != nil {
+				t.Error(err)
+			}
+		}()
+		synctest.Wait()
+		mustToken(t, p.src)                 // begins the early renewal
+		time.Sleep(1500 * time.Millisecond) // in the mandatory window
+		if mustToken(t, p.src) == old {
+			t.Error("the old token was handed out in the mandatory window")
+		}
+	})
+}
+
+func TestLifetimesCountFromBeforeTheRequest(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		time.Sleep(2 * time.Hour)
+		begin := time.Now()
+		s.expiresIn, s.delay = "60", 14*time.Second
+		tok := mustToken(t, p.src)
+		if want := begin.Add(time.Minute); !tok.Expires().Equal(want) {
+			t.Errorf("expires %s, want %s", tok.Expires(), want)
+		}
+		time.Sleep(time.Until(begin.Add(55 * time.Second))) // the mandatory window is 6 s
+		if mustToken(t, p.src) == tok {
+			t.Error("the token is used into its mandatory window")
+		}
+	})
+}
+
+func TestARefusedTokenOfADeadSessionIsNotHandedOutAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		tok := mustToken(t, p.src)
+		s.then(says(400, "application/json", `{"error":"invalid_grant"}`))
+		var re *ReauthError
+		for range 3 {
+			if _, err := p.src.Renew(t.Context(), tok); !errors.As(err, &re) {
+				t.Errorf("Renew: %v", err)
+			}
+			time.Sleep(2 * time.Second)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,6 +28,7 @@ func TestOutcomes(t *testing.T) {
 		{"503 is tried again", []step{says(503, "text/plain", "busy")}, 2, 1, "", StateGood},
 		{"three 502 in a row are tried again", []step{says(502, "", ""), says(502, "", ""), says(502, "", "")}, 4, 1, "", StateGood},
 		{"500 after rotating is forgiven", []step{rotatesThen(func(*http.Response) (*http.Response, error) { return jsonAnswer(500, "{}"), nil })}, 2, 1, "", StateGood},
+		{"it gives up after four attempts", slices.Repeat([]step{says(503, "", "")}, 10)[:4], 4, 1, "(HTTP 503 Service Unavailable)", StateGood},
 		{"408 is tried again", []step{says(408, "", "")}, 2, 1, "", StateGood},
 		{"429 waits as long as asked", []step{saysWith(429, "Retry-After", "3")}, 2, 3 * time.Second, "", StateGood},
 		{"429 without Retry-After waits a little", []step{says(429, "", "")}, 2, 1, "", StateGood},

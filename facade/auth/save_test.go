@@ -193,6 +193,12 @@ func TestAnEndThatCannotBeSavedIsKeptInMemory(t *testing.T) {
 		store.set(func(f *faultyStore) { f.saveFails = 10 })
 		s.then(says(400, "application/json", `{"error":"invalid_grant"}`))
 		var re *ReauthError
+		if _, err := p.src.Token(t.Context()); !errors.As(err, &re) {
+			t.Fatalf("an ended session: %v", err)
+		}
+		if st, err := p.Status(t.Context(), "k"); err != nil || st.State != StateEnded || st.LastError == "" {
+			t.Errorf("status: %+v, %v", st, err)
+		}
 		for range 300 {
 			if _, err := p.src.Token(t.Context()); !errors.As(err, &re) {
 				t.Fatalf("an ended session: %v", err)
