@@ -300,11 +300,12 @@ func (k *keeper) overtaken(f *flight) bool {
 	return f.gen != k.gen
 }
 
-// lastFailure returns the error of the last renewal, nil if it succeeded.
-func (k *keeper) lastFailure() (error, time.Time) {
+// lastFailure returns the error of the last renewal, nil if it succeeded, and
+// when that was.
+func (k *keeper) lastFailure() (at time.Time, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.lastErr, k.lastErrAt
+	return k.lastErrAt, k.lastErr
 }
 
 func (l *lease) heldVersion() string {

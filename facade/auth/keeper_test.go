@@ -3,7 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
-	"fmt"
+
 	"net/http"
 	"sync"
 	"testing"
@@ -238,78 +238,6 @@ func TestRetryAfterIsKept(t *testing.T) {
 	})
 }
 
-func TestAServerThatRefusesEveryTokenCausesNoStorm(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, store := newTokenServer(), NewMemoryStore()
-		s.signIn(t, store)
-		var fleet []*process
-		for range 3 {
-			fleet = append(fleet, start(t, s, store))
-		}
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		outcomes := map[string]int{}
-		begin := time.Now()
-		for i := range 300 {
-			wg.Go(func() {
-				p := fleet[i%3]
-				for time.Since(begin) < 10*time.Minute {
-					tok, err := p.src.Token(t.Context())
-					if err == nil {
-						_, err = p.src.Renew(t.Context(), tok) // the service said 401
-					}
-					mu.Lock()
-					switch {
-					case err == nil:
-						outcomes["renewed"]++
-					case errors.Is(err, ErrRefused):
-						outcomes["spared"]++
-					default:
-						outcomes[err.Error()]++
-					}
-					mu.Unlock()
-					time.Sleep(time.Second)
-				}
-			})
-		}
-		wg.Wait()
-		if n := s.requests(); n > 11 || n < 8 {
-			t.Errorf("%d rotations in 10 minutes, want about one a minute", n)
-		}
-		if len(outcomes) != 2 {
-			t.Errorf("outcomes: %v", outcomes)
-		}
-		t.Logf("%d rotations; %v", s.requests(), outcomes)
-		for _, p := range fleet {
-			p.stop(t)
-		}
-	})
-}
-
-func TestRenewTakesWhatIsNewerAlready(t *testing.T) {
-	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
-		first := mustToken(t, p.src)
-		second, err := p.src.Renew(t.Context(), first)
-		if err != nil || second == first {
-			t.Fatalf("Renew: %v", err)
-		}
-		for range 3 { // late 401s to the first token
-			if tok, err := p.src.Renew(t.Context(), first); err != nil || tok != second {
-				t.Errorf("Renew of an old token: %v", err)
-			}
-		}
-		// Another process with the first token finds the second in the store.
-		other := start(t, s, store)
-		if tok, err := other.src.Renew(t.Context(), first); err != nil || tok.Value() != second.Value() {
-			t.Errorf("Renew in another process: %v", err)
-		}
-		other.stop(t)
-		if n := s.requests(); n != 1 {
-			t.Errorf("%d requests, want 1", n)
-		}
-	})
-}
-
 func TestAnEarlyRenewalGivesWayToAnotherProcess(t *testing.T) {
 	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
 		mustToken(t, p.src)
@@ -330,7 +258,7 @@ func TestAnEarlyRenewalGivesWayToAnotherProcess(t *testing.T) {
 			t.Error("it queues for the lock")
 		}
 		time.Sleep(20 * time.Second)
-		if err, _ := p.src.(*session).lastFailure(); err != nil || s.requests() != 0 || p.kinds() != "adopted" {
+		if _, err := p.src.(*session).lastFailure(); err != nil || s.requests() != 0 || p.kinds() != "adopted" {
 			t.Errorf("giving way: last error %v, %d requests, changes %q", err, s.requests(), p.kinds())
 		}
 		close(release)
@@ -338,84 +266,6 @@ func TestAnEarlyRenewalGivesWayToAnotherProcess(t *testing.T) {
 		time.Sleep(time.Second)
 		if s.requests() != 1 {
 			t.Errorf("%d requests, want 1", s.requests())
-		}
-	})
-}
-
-func TestClosedSessionsStartNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, store := newTokenServer(), NewMemoryStore()
-		s.signIn(t, store)
-		p := start(t, s, store)
-		mustToken(t, p.src)
-		time.Sleep(2 * time.Hour)
-		s.delay = 5 * time.Second
-		got := make(chan error)
-		go func() {
-			_, err := p.src.Token(t.Context())
-			got <- err
-		}()
-		synctest.Wait()
-		begin := time.Now()
-		p.stop(t) // waits for the request in flight
-		if d := time.Since(begin); d != 5*time.Second {
-			t.Errorf("Close took %s, the request 5s", d)
-		}
-		if err := <-got; err != nil {
-			t.Errorf("the caller of the request in flight: %v", err)
-		}
-		s.invariant(t, store)
-		mustToken(t, p.src) // at hand
-		time.Sleep(2 * time.Hour)
-		if _, err := p.src.Token(t.Context()); !errors.Is(err, ErrClosed) {
-			t.Errorf("after Close: %v", err)
-		}
-		p.stop(t) // again
-	})
-}
-
-func TestCloseCutsWhatOutlivesItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, store := newTokenServer(), NewMemoryStore()
-		s.signIn(t, store)
-		p := start(t, s, store)
-		mustToken(t, p.src)
-		time.Sleep(2 * time.Hour)
-		s.then(hangsAfter)
-		go p.src.Token(t.Context()) //nolint:errcheck // its error is not what this is about
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		begin := time.Now()
-		if err := p.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second {
-			t.Errorf("Close: %v after %s", err, time.Since(begin))
-		}
-		synctest.Wait() // the bubble fails if a goroutine stays
-		s.invariant(t, store)
-	})
-}
-
-func TestManySessionsShareOneSource(t *testing.T) {
-	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
-		e := s.endpoint()
-		a, err := p.Key("k").Source(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := p.Key("k").Source(e)
-		if err != nil || a != b {
-			t.Errorf("two bindings to one endpoint gave two sources, %v", err)
-		}
-		e.TokenURL = "http://example.com/token"
-		var ce *ConfigError
-		if _, err := p.Key("k").Source(e); !errors.As(err, &ce) {
-			t.Errorf("a token URL in the clear: %v", err)
-		}
-		if _, err := p.Key("").Source(s.endpoint()); !errors.As(err, &ce) {
-			t.Errorf("an empty key: %v", err)
-		}
-		if got := fmt.Sprint(p.Key("k")); got != `auth.Session("k")` {
-			t.Errorf("printed: %s", got)
 		}
 	})
 }
@@ -460,20 +310,6 @@ func TestLifetimesCountFromBeforeTheRequest(t *testing.T) {
 		time.Sleep(time.Until(begin.Add(55 * time.Second))) // the mandatory window is 6 s
 		if mustToken(t, p.src) == tok {
 			t.Error("the token is used into its mandatory window")
-		}
-	})
-}
-
-func TestARefusedTokenOfADeadSessionIsNotHandedOutAgain(t *testing.T) {
-	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
-		tok := mustToken(t, p.src)
-		s.then(says(400, "application/json", `{"error":"invalid_grant"}`))
-		var re *ReauthError
-		for range 3 {
-			if _, err := p.src.Renew(t.Context(), tok); !errors.As(err, &re) {
-				t.Errorf("Renew: %v", err)
-			}
-			time.Sleep(2 * time.Second)
 		}
 	})
 }

@@ -47,7 +47,6 @@ type lease struct {
 	soft, hard, end time.Duration
 	// Before sparedUntil a 401 to this token does not lead to another one.
 	sparedUntil time.Duration
-	pending     bool // not saved yet
 }
 
 // newLease makes the lease of a token that ends at end, given its whole

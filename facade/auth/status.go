@@ -72,7 +72,7 @@ func (s *Sessions) Status(ctx context.Context, key string) (Status, error) {
 			}
 			st.LastError, st.LastErrorAt = storeError("save", key, u.err).Error(), u.at
 		}
-		if err, at := o.lastFailure(); err != nil && at.After(st.LastErrorAt) {
+		if at, err := o.lastFailure(); err != nil && at.After(st.LastErrorAt) {
 			st.LastError, st.LastErrorAt = err.Error(), at
 		}
 	}

@@ -31,13 +31,11 @@ func (t *tasks) start(f func(ctx context.Context)) bool {
 	return true
 }
 
-// close lets nothing new start. It reports whether it was the first to do so.
-func (t *tasks) close() bool {
+// close lets nothing new start.
+func (t *tasks) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	first := !t.closed
 	t.closed = true
-	return first
 }
 
 // wait waits until all have ended, or ctx.

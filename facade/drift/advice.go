@@ -69,7 +69,8 @@ func adviceUnknown(f *Finding, unseen []string) string {
 		declare += ", format: " + f.format
 	}
 	advice := fmt.Sprintf("Declare %s in %s: %s, %s.", name, at(f.inside.part), declare, seen)
-	if len(unseen) > 0 {
+	const few = 3 // more of them point nowhere
+	if len(unseen) > 0 && len(unseen) <= few {
 		advice += fmt.Sprintf(" It may be the new name of %s, which no object had.", strings.Join(unseen, " or "))
 	}
 	return advice

@@ -163,11 +163,11 @@ func (s *Sandbox) allowed(w http.ResponseWriter, r *http.Request, op *spec.Opera
 }
 
 // certnToken issues an opaque access token of Certn.
-func (s *Sandbox) certnToken() (token string, ends time.Time) {
-	ends = time.Now().Add(s.set.certnTokenLifetime)
+func (s *Sandbox) certnToken() (token string) {
+	ends := time.Now().Add(s.set.certnTokenLifetime)
 	b := binary.BigEndian.AppendUint64(nil, s.issued.Add(1))
 	b = binary.BigEndian.AppendUint64(b, uint64(ends.UnixNano()))
-	return encoding.EncodeToString(append(b, s.mac("certn" + string(b))[:16]...)), ends
+	return encoding.EncodeToString(append(b, s.mac("certn" + string(b))[:16]...))
 }
 
 // certnBearer reports whether r carries a good access token of Certn.

@@ -62,7 +62,7 @@ func (s *Sandbox) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	if code, reason := checkAuthorize(q); code != "" {
 		s.violated(r, reason)
-		back(w, r, redirect, url.Values{"error": {code}, "error_description": {reason}, "state": {q.Get("state")}})
+		back(w, redirect, url.Values{"error": {code}, "error_description": {reason}, "state": {q.Get("state")}})
 		return
 	}
 	c := &consent{
@@ -74,7 +74,7 @@ func (s *Sandbox) authorize(w http.ResponseWriter, r *http.Request) {
 		nonce:     q.Get("nonce"),
 		asked:     time.Now(),
 	}
-	s.consentPage(w, r, s.grants.ask(c), c)
+	s.consentPage(w, s.grants.ask(c), c)
 }
 
 // checkAuthorize returns an error code of RFC 6749 section 4.1.2.1 and the
@@ -103,7 +103,7 @@ func checkAuthorize(q url.Values) (code, reason string) {
 
 // back sends the browser to the redirect URI with more parameters. Empty ones
 // are left out.
-func back(w http.ResponseWriter, r *http.Request, redirect string, more url.Values) {
+func back(w http.ResponseWriter, redirect string, more url.Values) {
 	for name, v := range more {
 		if v[0] == "" {
 			delete(more, name)

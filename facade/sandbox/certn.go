@@ -66,7 +66,7 @@ func (s *Sandbox) certnTokenEndpoint(w http.ResponseWriter, r *http.Request) {
 		s.violated(r, "the only parameter is grant_type")
 		oauthError(w, http.StatusBadRequest, "invalid_request", "")
 	default:
-		access, _ := s.certnToken()
+		access := s.certnToken()
 		sendTokens(w, tokenAnswer{
 			AccessToken: access,
 			TokenType:   "Bearer",

@@ -12,13 +12,14 @@ import (
 	"slices"
 	"strings"
 
+	openapi "github.com/oapi-codegen/runtime/types"
+
 	"github.com/credkit/credkit-go/api/date"
 	"github.com/credkit/credkit-go/api/server"
 	"github.com/credkit/credkit-go/api/spec"
-	openapi "github.com/oapi-codegen/runtime/types"
 )
 
-// parametersOfOperation are the query parameters that are declared, as the
+// declared are the query parameters that are declared, as the
 // generated code has them.
 func declared(op *spec.Operation) []string {
 	switch op.Pagination.Style {

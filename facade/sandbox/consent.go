@@ -38,7 +38,7 @@ type grantWords struct {
 func (g grantWords) Words() string { return strings.Join(g.Verbs, ", ") + " your " + g.Resource }
 
 // consentPage asks the user.
-func (s *Sandbox) consentPage(w http.ResponseWriter, r *http.Request, id string, c *consent) {
+func (s *Sandbox) consentPage(w http.ResponseWriter, id string, c *consent) {
 	data := consentData{
 		Nonce:     rand.Text(),
 		Service:   cosmic.Service.Title,
@@ -149,9 +149,9 @@ func (s *Sandbox) decide(w http.ResponseWriter, r *http.Request) {
 	user, ok := s.user(r.PostForm.Get("user"))
 	switch decision := r.PostForm.Get("decision"); {
 	case decision == "approve" && ok:
-		back(w, r, c.redirect, url.Values{"code": {s.grants.grant(c, user)}, "state": {c.state}})
+		back(w, c.redirect, url.Values{"code": {s.grants.grant(c, user)}, "state": {c.state}})
 	case decision == "deny":
-		back(w, r, c.redirect, url.Values{"error": {"access_denied"}, "error_description": {"The user denied the request"}, "state": {c.state}})
+		back(w, c.redirect, url.Values{"error": {"access_denied"}, "error_description": {"The user denied the request"}, "state": {c.state}})
 	default:
 		s.violated(r, "the consent form has no decision or no known user")
 		s.problemPage(w, "The form has no decision.")

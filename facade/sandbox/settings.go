@@ -10,10 +10,11 @@ import (
 	"slices"
 	"time"
 
+	openapi "github.com/oapi-codegen/runtime/types"
+
 	"github.com/credkit/credkit-go/api/certn"
 	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/api/spec"
-	openapi "github.com/oapi-codegen/runtime/types"
 )
 
 // Option changes how a sandbox behaves. A bad value is an error of [Start] and

@@ -71,6 +71,6 @@ func (s *Sandbox) SignInWith(in SignIn) (Tokens, error) {
 
 // CertnAccessToken issues an access token of Certn without a token request.
 func (s *Sandbox) CertnAccessToken() string {
-	token, _ := s.certnToken()
+	token := s.certnToken()
 	return token
 }
