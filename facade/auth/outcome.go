@@ -35,6 +35,10 @@ const (
 // again reports whether the same request may help a moment later.
 func (o outcome) again() bool { return o == unsent || o == throttled || o == ambiguous }
 
+// invalidCredentials is said of a session and, it seems, of a client with a
+// wrong secret alike.
+const invalidCredentials = "invalid_credentials"
+
 // The codes that decide. COSMIC's sign-in service has two error shapes, both
 // with status 400; the second (error_code) never says invalid_grant.
 var codes = map[string]outcome{
@@ -43,7 +47,7 @@ var codes = map[string]outcome{
 	"refresh_token_already_used": dead,
 	"session_not_found":          dead,
 	"session_expired":            dead,
-	"invalid_credentials":        dead,
+	invalidCredentials:           dead, // but see judge
 
 	"invalid_client":         misconfigured,
 	"unauthorized_client":    misconfigured,
@@ -61,8 +65,10 @@ type reply struct {
 	sent   bool  // false only if it is certain that nothing was
 }
 
-// judge classifies a reply. The error is nil for granted alone.
-func judge(r reply, url, grant string, now time.Time) (outcome, answer, *TokenError) {
+// judge classifies a reply. The error is nil for granted alone. What could
+// as well be said of the client's own secret, if it is confidential, ends no
+// session: one wrong setting would end all of them.
+func judge(r reply, url, grant string, confidential bool, now time.Time) (outcome, answer, *TokenError) {
 	e := &TokenError{URL: url, Grant: grant, Status: r.status, err: guard(r.err)}
 	fail := func(o outcome, problem string) (outcome, answer, *TokenError) {
 		e.outcome, e.Problem = o, problem
@@ -76,6 +82,10 @@ func judge(r reply, url, grant string, now time.Time) (outcome, answer, *TokenEr
 	}
 	a := readAnswer(r.body, r.err == nil)
 	e.Code = a.code
+	refusal, known := codes[a.code]
+	if confidential && a.code == invalidCredentials {
+		refusal = misconfigured
+	}
 	if after, ok := safehttp.RetryAfter(r.header, now); ok {
 		e.RetryAfter = after
 	}
@@ -84,8 +94,8 @@ func judge(r reply, url, grant string, now time.Time) (outcome, answer, *TokenEr
 		if a.refresh != "" || (a.access != "" && a.whole) {
 			return granted, a, nil
 		}
-		if o, known := codes[a.code]; known {
-			return fail(o, "the endpoint refused") // some servers say 200 to everything
+		if known {
+			return fail(refusal, "the endpoint refused") // some servers say 200 to everything
 		}
 		var tooLarge *safehttp.TooLargeError
 		switch {
@@ -102,8 +112,8 @@ func judge(r reply, url, grant string, now time.Time) (outcome, answer, *TokenEr
 	case r.status >= 300 && r.status < 400:
 		return fail(rejected, "the endpoint answered with a redirect, which is never followed: check the base URL")
 	}
-	if o, known := codes[a.code]; known {
-		return fail(o, "the endpoint refused")
+	if known {
+		return fail(refusal, "the endpoint refused")
 	}
 	if r.status == http.StatusUnauthorized {
 		return fail(misconfigured, "the endpoint does not accept the client")

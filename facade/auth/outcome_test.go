@@ -336,3 +336,15 @@ func TestClientAuthentication(t *testing.T) {
 		}
 	}
 }
+
+// The sign-in service may say invalid_credentials of a client's secret too: a
+// deployment with a wrong one must not end the sessions of all workers.
+func TestInvalidCredentialsEndTheSessionOfAPublicClientAlone(t *testing.T) {
+	r := reply{status: 400, sent: true, body: []byte(`{"code":400,"error_code":"invalid_credentials","msg":"no"}`)}
+	if o, _, _ := judge(r, "https://a.test/token", "refresh_token", false, time.Now()); o != dead {
+		t.Errorf("a public client: %v", o)
+	}
+	if o, _, err := judge(r, "https://a.test/token", "refresh_token", true, time.Now()); o != misconfigured || err.outcome != misconfigured {
+		t.Errorf("a confidential client: %v, %v", o, err)
+	}
+}

@@ -62,7 +62,7 @@ func (p *poster) post(ctx context.Context, grant string, form url.Values) (answe
 	ctx, cancel := context.WithTimeout(ctx, TokenTimeout)
 	defer cancel()
 	r := p.send(ctx, grant, form)
-	_, a, err := judge(r, p.url, grant, time.Now())
+	_, a, err := judge(r, p.url, grant, !p.client.secret.isZero(), time.Now())
 	return a, err
 }
 
