@@ -171,11 +171,8 @@ func (s *clientSource) shared(ctx context.Context, f *flight) (*lease, error) {
 	if err != nil {
 		return s.alone(ctx, f, storeError("load", s.key, err))
 	}
-	switch decide(r, v) {
-	case actAdopt:
+	if decide(r, v) == actAdopt {
 		return s.adopted(r), nil
-	case actForeign:
-		return nil, foreign(s.key, r, v)
 	}
 	wait := lockWait
 	if f.early {

@@ -1,0 +1,95 @@
+package auth
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestAServerThatRefusesEveryTokenCausesNoStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		s.signIn(t, store)
+		var fleet []*process
+		for range 3 {
+			fleet = append(fleet, start(t, s, store))
+		}
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		outcomes := map[string]int{}
+		begin := time.Now()
+		for i := range 300 {
+			wg.Go(func() {
+				p := fleet[i%3]
+				for time.Since(begin) < 10*time.Minute {
+					tok, err := p.src.Token(t.Context())
+					if err == nil {
+						_, err = p.src.Renew(t.Context(), tok) // the service said 401
+					}
+					mu.Lock()
+					switch {
+					case err == nil:
+						outcomes["renewed"]++
+					case errors.Is(err, ErrRefused):
+						outcomes["spared"]++
+					default:
+						outcomes[err.Error()]++
+					}
+					mu.Unlock()
+					time.Sleep(time.Second)
+				}
+			})
+		}
+		wg.Wait()
+		if n := s.requests(); n > 11 || n < 8 {
+			t.Errorf("%d rotations in 10 minutes, want about one a minute", n)
+		}
+		if len(outcomes) != 2 {
+			t.Errorf("outcomes: %v", outcomes)
+		}
+		t.Logf("%d rotations; %v", s.requests(), outcomes)
+		for _, p := range fleet {
+			p.stop(t)
+		}
+	})
+}
+
+func TestRenewTakesWhatIsNewerAlready(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		first := mustToken(t, p.src)
+		second, err := p.src.Renew(t.Context(), first)
+		if err != nil || second == first {
+			t.Fatalf("Renew: %v", err)
+		}
+		for range 3 { // late 401s to the first token
+			if tok, err := p.src.Renew(t.Context(), first); err != nil || tok != second {
+				t.Errorf("Renew of an old token: %v", err)
+			}
+		}
+		// Another process with the first token finds the second in the store.
+		other := start(t, s, store)
+		if tok, err := other.src.Renew(t.Context(), first); err != nil || tok.Value() != second.Value() {
+			t.Errorf("Renew in another process: %v", err)
+		}
+		other.stop(t)
+		if n := s.requests(); n != 1 {
+			t.Errorf("%d requests, want 1", n)
+		}
+	})
+}
+
+func TestARefusedTokenOfADeadSessionIsNotHandedOutAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		tok := mustToken(t, p.src)
+		s.then(says(400, "application/json", `{"error":"invalid_grant"}`))
+		var re *ReauthError
+		for range 3 {
+			if _, err := p.src.Renew(t.Context(), tok); !errors.As(err, &re) {
+				t.Errorf("Renew: %v", err)
+			}
+			time.Sleep(2 * time.Second)
+		}
+	})
+}

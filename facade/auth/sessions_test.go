@@ -1,0 +1,88 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestClosedSessionsStartNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		s.signIn(t, store)
+		p := start(t, s, store)
+		mustToken(t, p.src)
+		time.Sleep(2 * time.Hour)
+		s.delay = 5 * time.Second
+		got := make(chan error)
+		go func() {
+			_, err := p.src.Token(t.Context())
+			got <- err
+		}()
+		synctest.Wait()
+		begin := time.Now()
+		p.stop(t) // waits for the request in flight
+		if d := time.Since(begin); d != 5*time.Second {
+			t.Errorf("Close took %s, the request 5s", d)
+		}
+		if err := <-got; err != nil {
+			t.Errorf("the caller of the request in flight: %v", err)
+		}
+		s.invariant(t, store)
+		mustToken(t, p.src) // at hand
+		time.Sleep(2 * time.Hour)
+		if _, err := p.src.Token(t.Context()); !errors.Is(err, ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+		p.stop(t) // again
+	})
+}
+
+func TestCloseCutsWhatOutlivesItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		s.signIn(t, store)
+		p := start(t, s, store)
+		mustToken(t, p.src)
+		time.Sleep(2 * time.Hour)
+		s.then(hangsAfter)
+		go p.src.Token(t.Context()) //nolint:errcheck // its error is not what this is about
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin := time.Now()
+		if err := p.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second {
+			t.Errorf("Close: %v after %s", err, time.Since(begin))
+		}
+		synctest.Wait() // the bubble fails if a goroutine stays
+		s.invariant(t, store)
+	})
+}
+
+func TestManySessionsShareOneSource(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		e := s.endpoint()
+		a, err := p.Key("k").Source(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := p.Key("k").Source(e)
+		if err != nil || a != b {
+			t.Errorf("two bindings to one endpoint gave two sources, %v", err)
+		}
+		e.TokenURL = "http://example.com/token"
+		var ce *ConfigError
+		if _, err := p.Key("k").Source(e); !errors.As(err, &ce) {
+			t.Errorf("a token URL in the clear: %v", err)
+		}
+		if _, err := p.Key("").Source(s.endpoint()); !errors.As(err, &ce) {
+			t.Errorf("an empty key: %v", err)
+		}
+		if got := fmt.Sprint(p.Key("k")); got != `auth.Session("k")` {
+			t.Errorf("printed: %s", got)
+		}
+	})
+}
