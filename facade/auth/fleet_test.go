@@ -15,21 +15,21 @@ import (
 // hanging and refusing servers, 401s, clocks that pass an expiry. Whatever
 // happens, the server never sees a token older than the direct parent of its
 // current one, and once the trouble is over every process has a good token.
-func TestRandomFleets(t *testing.T) {
-	seeds, rotations, forgiven := uint64(150), 0, 0
-	if testing.Short() {
-		seeds = 20
-	}
-	for seed := range seeds {
+func TestRandomFleets(t *testing.T) { randomFleets(t, 60) }
+
+func randomFleets(t *testing.T, n uint64) {
+	t.Helper()
+	rotations, further := 0, 0
+	for seed := range n {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				current, requests := randomFleet(t, rand.New(rand.NewPCG(seed, 1)))
 				rotations += current
-				forgiven += requests - current
+				further += requests - current
 			})
 		})
 	}
-	t.Logf("%d fleets, %d rotations, %d further token requests", seeds, rotations, forgiven)
+	t.Logf("%d fleets, %d rotations, %d further token requests", n, rotations, further)
 }
 
 func randomFleet(t *testing.T, r *rand.Rand) (rotations, requests int) {

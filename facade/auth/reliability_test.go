@@ -262,10 +262,16 @@ func setUp(t *testing.T, store string, opts ...sandbox.Option) (*sandbox.Sandbox
 	return sb, order{Store: store, URL: sb.CosmicURL(), ClientID: id}
 }
 
-// eachStore runs f on the file store and on PostgreSQL.
+// eachStore runs f on the file store and on PostgreSQL, side by side: such
+// tests wait more than they work.
 func eachStore(t *testing.T, f func(t *testing.T, store string)) {
-	t.Run("file store", func(t *testing.T) { f(t, "file:"+t.TempDir()+"/store") })
+	t.Helper()
+	t.Run("file store", func(t *testing.T) {
+		t.Parallel()
+		f(t, "file:"+t.TempDir()+"/store")
+	})
 	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
 		var server pgtest.Server
 		t.Cleanup(server.Stop)
 		url := server.NewDatabase(t)
