@@ -273,11 +273,7 @@ func (p *pageDecoder[T]) one(into *T) (int64, error) {
 	place := p.index
 	p.index++
 	begin := p.offset()
-	done, err := p.quick(into)
-	if err != nil {
-		return 0, plain(err)
-	}
-	if !done {
+	if !p.quick(into) {
 		raw, err := p.value()
 		if err != nil {
 			return 0, below(p.path(place), plain(err))
@@ -298,8 +294,9 @@ func (p *pageDecoder[T]) one(into *T) (int64, error) {
 	return size, nil
 }
 
-// quick decodes an element by the shortcut, if the window has the whole of it.
-func (p *pageDecoder[T]) quick(into *T) (done bool, err error) {
+// quick decodes an element by the shortcut, if that takes it and the window has
+// the whole of it.
+func (p *pageDecoder[T]) quick(into *T) bool {
 	for {
 		*into = *new(T)
 		model, extra := p.element.parts(into)
@@ -307,12 +304,9 @@ func (p *pageDecoder[T]) quick(into *T) (done bool, err error) {
 		switch {
 		case n > 0:
 			p.at += n
-			return true, nil
-		case !cut || p.full():
-			return false, nil
-		}
-		if err := p.fill(); err != nil {
-			return false, err
+			return true
+		case !cut || p.full() || p.fill() != nil:
+			return false
 		}
 	}
 }
@@ -340,8 +334,8 @@ func (p *pageDecoder[T]) finish() error {
 	switch _, err := p.peek(); {
 	case err == nil:
 		return &shapeError{"something follows the answer"}
-	case !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return err
+	case err != io.EOF: //nolint:errorlint // one within another error is a failure of reading
+		return plain(err)
 	case !p.found:
 		return &shapeError{fmt.Sprintf("the answer has no %q", p.paging.Items)}
 	}

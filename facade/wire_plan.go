@@ -43,11 +43,12 @@ func (p *plan) find(name []byte) int {
 
 // clone returns a plan for another list.
 func (p *plan) clone() *plan {
+	if p == nil {
+		return nil
+	}
 	c := &plan{members: slices.Clone(p.members)}
 	for i := range c.members {
-		if inner := c.members[i].plan; inner != nil {
-			c.members[i].plan = inner.clone()
-		}
+		c.members[i].plan = c.members[i].plan.clone()
 	}
 	return c
 }

@@ -21,9 +21,6 @@ import (
 // that one alone decides what is an error, and how it reads. A differential
 // test holds the two against each other.
 
-// uuidLength is that of a UUID's usual form. The package takes others too.
-const uuidLength = len("00000000-0000-0000-0000-000000000000")
-
 // shortcut decodes elements of one list, one after the other.
 type shortcut struct {
 	plan  *plan
@@ -42,7 +39,7 @@ func (s *shortcut) decode(raw []byte, v reflect.Value, extra *extra) (length int
 		s.words = new(words)
 	}
 	s.raw, s.at, s.cut = raw, 0, false
-	if s.next('{') && s.object(s.plan, v, extra) {
+	if s.plan != nil && s.next('{') && s.object(s.plan, v, extra) {
 		return s.at, false
 	}
 	return 0, s.cut
@@ -149,19 +146,27 @@ func (s *shortcut) member(m *member, v reflect.Value) bool {
 		return false
 	}
 	// What these take has no escape and nothing but ASCII in it.
-	var err error
 	switch into := field.Addr().Interface().(type) {
-	case *uuid.UUID:
-		if len(text) != uuidLength {
-			return false
-		}
-		err = into.UnmarshalText(text)
+	case *uuid.UUID: // the package takes other forms, too
+		return len(text) == len("00000000-0000-0000-0000-000000000000") && into.UnmarshalText(text) == nil
 	case *time.Time:
-		err = into.UnmarshalText(text)
+		return strictTime(text) && into.UnmarshalText(text) == nil
 	case *date.Date:
-		err = into.UnmarshalText(text)
+		return into.UnmarshalText(text) == nil
+	default:
+		return false
 	}
-	return err == nil
+}
+
+// strictTime gives up on the times that package time takes and RFC 3339 does
+// not have: an hour of one digit, a comma before the fraction, a zone too far
+// off.
+func strictTime(text []byte) bool {
+	n := len(text)
+	if n < len("2006-01-02T15:04:05Z") || text[13] != ':' || text[19] == ',' {
+		return false
+	}
+	return text[n-1] == 'Z' || text[n-5] <= '1' && text[n-2] <= '5'
 }
 
 // peek steps over white space and returns the byte with which the next token

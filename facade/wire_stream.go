@@ -13,6 +13,7 @@ import (
 // for the JSON package, which holds values of any length up to the limit.
 type stream struct {
 	src    io.Reader
+	err    error // what src ended in
 	limit  int64
 	window []byte
 	at     int   // what lies before it in the window is done with
@@ -32,7 +33,7 @@ const (
 
 // start begins with another answer, in the memory that there is.
 func (s *stream) start(src io.Reader) {
-	s.src, s.window, s.at, s.past = src, s.window[:0], 0, 0
+	s.src, s.err, s.window, s.at, s.past = src, nil, s.window[:0], 0, 0
 }
 
 // offset counts the bytes of the answer that are done with.
@@ -41,8 +42,11 @@ func (s *stream) offset() int64 { return s.past + int64(s.at) }
 // full reports whether a value that begins here is longer than a window.
 func (s *stream) full() bool { return len(s.window)-s.at >= windowMost }
 
-// fill reads on. Its error is io.EOF at the end of the answer.
+// fill reads on. Its error is io.EOF at the end of the answer, and comes again.
 func (s *stream) fill() error {
+	if s.err != nil {
+		return s.err
+	}
 	if s.waiting != nil {
 		s.waiting()
 	}
@@ -59,16 +63,18 @@ func (s *stream) fill() error {
 	s.past += int64(s.at)
 	s.at = 0
 	for range 100 {
-		n, err := s.src.Read(s.window[len(s.window):cap(s.window)])
+		var n int
+		n, s.err = s.src.Read(s.window[len(s.window):cap(s.window)])
 		s.window = s.window[:len(s.window)+n]
 		if n > 0 {
-			return nil // an error will come again
+			return nil
 		}
-		if err != nil {
-			return err
+		if s.err != nil {
+			return s.err
 		}
 	}
-	return io.ErrNoProgress
+	s.err = io.ErrNoProgress
+	return s.err
 }
 
 // peek steps over white space and returns the byte with which the next token
