@@ -3,9 +3,10 @@ package facade
 import (
 	"context"
 	"errors"
-	"io"
 	"iter"
 	"sync"
+
+	"github.com/credkit/credkit-go/facade/internal/transport"
 )
 
 // readAhead ranges over a walker that reads in a goroutine of its own, at
@@ -20,7 +21,7 @@ func readAhead[T any](w *walker[T], count int, size int64) iter.Seq2[T, error] {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			var err error
+			err := errReaderLeft
 			defer func() {
 				q.crash = recover() // a panic belongs to the caller's goroutine
 				w.close()
@@ -44,11 +45,10 @@ func readAhead[T any](w *walker[T], count int, size int64) iter.Seq2[T, error] {
 				return
 			}
 			for i := range rows {
-				v, err := rows[i].value, rows[i].err
-				size := rows[i].size
+				r := rows[i]
 				rows[i] = row[T]{} // the caller's now
-				q.taken(size)
-				if !yield(v, err) {
+				q.taken(r.size)
+				if !r.out && !yield(r.value, r.err) {
 					return
 				}
 			}
@@ -56,11 +56,16 @@ func readAhead[T any](w *walker[T], count int, size int64) iter.Seq2[T, error] {
 	}
 }
 
+// errReaderLeft is the end of a reader that runtime.Goexit ended, which a
+// filter of the caller's may call.
+var errReaderLeft = errors.New("facade: the reader of the list was ended by runtime.Goexit")
+
 // row is what one step of a walker gave.
 type row[T any] struct {
 	value T
 	err   error
 	size  int64
+	out   bool // filtered out: it only counts as read ahead
 }
 
 // queue holds what was read ahead. The reader gathers a batch before it hands
@@ -116,31 +121,31 @@ func (q *queue[T]) fill(w *walker[T]) error {
 				q.widen()
 			}
 			if !q.reserve() {
-				return w.list.client.failed(w.list.id, context.Cause(q.ctx))
+				return w.list.client.failed(w.list.id, transport.Ended(q.ctx))
 			}
 			reserved, gathered = cap(q.batch), 0
 		}
 		r := &q.reading
 		*r = row[T]{}
 		r.size, r.err = w.next(&r.value)
-		if q.ctx.Err() != nil {
-			return w.list.client.failed(w.list.id, context.Cause(q.ctx))
-		}
 		var bad *ElementError
+		failed := r.err != nil && !errors.Is(r.err, errPageEnd) && !errors.As(r.err, &bad)
 		switch {
-		case errors.Is(r.err, io.EOF):
+		case failed:
+			q.flush()
+			return r.err
+		case q.ctx.Err() != nil:
+			return w.list.client.failed(w.list.id, transport.Ended(q.ctx))
+		case errors.Is(r.err, errPageEnd):
 			q.flush()
 			if !w.more {
 				return nil
 			}
 			continue
-		case errors.As(r.err, &bad):
+		case bad != nil:
 			r.value = *new(T)
-		case r.err != nil:
-			q.flush()
-			return r.err
 		case !w.fits(r.value):
-			continue
+			r.value, r.out = *new(T), true
 		}
 		q.batch = append(q.batch, *r)
 		reserved--

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,8 +27,8 @@ type answer struct {
 	resp   *http.Response // nil if there was no answer
 }
 
-// error begins an Error about the call.
-func (a *answer) error() *Error {
+// newError begins an Error about the call.
+func (a *answer) newError() *Error {
 	e := &Error{
 		Service:   a.client.service.Name,
 		Operation: a.call.Operation.ID,
@@ -42,7 +44,7 @@ func (a *answer) error() *Error {
 
 // failed is a call that brought no whole answer.
 func (a *answer) failed(err error) *Error {
-	e := a.error()
+	e := a.newError()
 	e.Err = err
 	var limit *transport.LimitError
 	var reauth *auth.ReauthError
@@ -78,11 +80,10 @@ func (a *answer) bad(err error, body []byte) *Error {
 		}
 		return e
 	}
-	e := a.error()
+	e := a.newError()
 	e.kind = ErrBadAnswer
 	e.Message = "the answer is not what this operation answers"
 	e.Err = err
-	e.Snippet = ""
 	return e
 }
 
@@ -103,7 +104,7 @@ func (a *answer) check() error {
 	if status >= 200 && status < 300 {
 		return a.checkType()
 	}
-	e := a.error()
+	e := a.newError()
 	e.kind = kindOf(status)
 	e.RetryAfter, _ = safehttp.RetryAfter(a.resp.Header, time.Now())
 	if status >= 300 && status < 400 {
@@ -135,14 +136,16 @@ func (a *answer) retired(e *Error) {
 func (a *answer) checkType() error {
 	header := a.resp.Header.Get("Content-Type")
 	media, _, err := mime.ParseMediaType(header)
-	if header == "" || err == nil && (media == "application/json" || strings.HasSuffix(media, "+json")) {
+	known := err == nil || errors.Is(err, mime.ErrInvalidMediaParameter) // what follows the type may be broken
+	if header == "" || known && (media == "application/json" || strings.HasSuffix(media, "+json")) {
 		return nil
 	}
-	start, _ := safehttp.ReadAll(a.resp.Body, 200) // a snippet, whole or not
-	e := a.error()
+	start := make([]byte, 512)
+	n, _ := a.resp.Body.Read(start) // what is there, and no waiting for more
+	e := a.newError()
 	e.kind = ErrBadAnswer
 	e.Message = fmt.Sprintf("the answer is %s, not JSON; is the base URL right?", safehttp.Snippet([]byte(header)))
-	e.Snippet = safehttp.Snippet(start)
+	e.Snippet = safehttp.Snippet(start[:n])
 	return e
 }
 
@@ -157,18 +160,14 @@ func (a *answer) explain(e *Error, body []byte) {
 		return
 	}
 	e.Code, e.Message = problem(members)
-	if e.Message != "" || e.Code != "" {
-		return
-	}
 	if e.kind == ErrInvalid {
 		e.Fields = map[string][]string{}
 		fieldErrors(e.Fields, "", members)
-		if len(e.Fields) > 0 {
-			return
+		if len(e.Fields) == 0 {
+			e.Fields = nil
 		}
-		e.Fields = nil
 	}
-	if len(members) > 0 {
+	if e.Message == "" && e.Code == "" && e.Fields == nil && len(members) > 0 {
 		e.Snippet = safehttp.Snippet(body)
 	}
 }
@@ -207,16 +206,27 @@ func problem(members map[string]json.RawMessage) (code, message string) {
 	return code, message
 }
 
-// maxFields bounds how many fields of a 400 are kept.
-const maxFields = 100
+// How much is kept of a 400 that names fields.
+const (
+	maxFields    = 100
+	maxSentences = 10 // of one field
+)
+
+// general are the members of a problem that name no field, where they are
+// single words or sentences.
+var general = map[string]bool{
+	"detail": true, "details": true, "error_description": true, "message": true, "msg": true,
+	"error_code": true, "code": true, "error": true, "status": true, "title": true, "type": true, "request_id": true,
+}
 
 // fieldErrors flattens lists of sentences keyed by field, nested as the
 // request was.
 func fieldErrors(into map[string][]string, path string, members map[string]json.RawMessage) {
-	for name, raw := range members {
-		at := name
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		raw := members[name]
+		at := safehttp.Snippet([]byte(name))
 		if path != "" {
-			at = path + "." + name
+			at = path + "." + at
 		}
 		if len(into) >= maxFields {
 			return
@@ -225,13 +235,16 @@ func fieldErrors(into map[string][]string, path string, members map[string]json.
 		var all []string
 		var nested map[string]json.RawMessage
 		switch {
-		case json.Unmarshal(raw, &one) == nil && one != "":
+		case json.Unmarshal(raw, &one) == nil:
+			if one == "" || path == "" && general[name] {
+				continue
+			}
 			into[at] = []string{safehttp.Snippet([]byte(one))}
 		case json.Unmarshal(raw, &all) == nil && len(all) > 0:
-			for _, s := range all {
+			for _, s := range all[:min(len(all), maxSentences)] {
 				into[at] = append(into[at], safehttp.Snippet([]byte(s)))
 			}
-		case json.Unmarshal(raw, &nested) == nil && strings.Count(at, ".") < 8:
+		case json.Unmarshal(raw, &nested) == nil && strings.Count(at, ".") < 8 && (path != "" || name != "error"):
 			fieldErrors(into, at, nested)
 		}
 	}

@@ -2,6 +2,7 @@ package facade
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -69,6 +70,9 @@ func newClient(service *spec.Service, credentials auth.Credentials, opts []Optio
 
 // with returns a client for other credentials that shares everything else.
 func (c *client) with(credentials auth.Credentials) (*client, error) {
+	if c == nil {
+		return nil, errors.New("facade: For: this client is empty: make it with NewCosmic or NewCertn")
+	}
 	if credentials == nil {
 		return nil, fmt.Errorf("facade: %s client: the credentials are nil", c.service.Title)
 	}
@@ -99,8 +103,23 @@ func (c *client) with(credentials auth.Credentials) (*client, error) {
 // build makes a request of an operation below a server's base URL.
 type build func(server string) (*http.Request, error)
 
+// begin says what makes any call of an operation impossible: a client that no
+// constructor made, or no context.
+func (c *client) begin(ctx context.Context, id OperationID) error {
+	switch {
+	case c == nil:
+		return c.invalid(id, errors.New("this client is empty: make it with NewCosmic or NewCertn"))
+	case ctx == nil:
+		return c.invalid(id, errors.New("the context is nil"))
+	}
+	return nil
+}
+
 // options reads the options of one call.
-func (c *client) options(id OperationID, opts []CallOption) (*callSettings, error) {
+func (c *client) options(ctx context.Context, id OperationID, opts []CallOption) (*callSettings, error) {
+	if err := c.begin(ctx, id); err != nil {
+		return nil, err
+	}
 	var s callSettings
 	for i, opt := range opts {
 		err := fmt.Errorf("call option %d is nil", i)
@@ -119,7 +138,11 @@ func (c *client) options(id OperationID, opts []CallOption) (*callSettings, erro
 
 // invalid is a call that was not made because it could not be right.
 func (c *client) invalid(id OperationID, err error) *Error {
-	return &Error{Service: c.service.Name, Operation: id, Err: err, kind: ErrInvalid}
+	e := &Error{Service: "credkit", Operation: id, Err: err, kind: ErrInvalid}
+	if c != nil {
+		e.Service = c.service.Name
+	}
+	return e
 }
 
 // send makes a call and returns a good answer, whose body the caller closes,

@@ -57,7 +57,7 @@ func (c *Cosmic) For(credentials auth.Credentials) (*Cosmic, error) {
 // Me returns who the access token speaks for, and which scopes it has
 // (getMe). An empty Scopes is also what a first-party session gets.
 func (c *Cosmic) Me(ctx context.Context, opts ...CallOption) (*Me, error) {
-	s, err := c.client.options(GetMe, opts)
+	s, err := c.client.options(ctx, GetMe, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (c *Cosmic) Scopes(ctx context.Context) ([]string, error) {
 // a first-party session.
 func (c *Cosmic) Require(ctx context.Context, operations ...OperationID) error {
 	for _, id := range operations {
-		if _, ok := c.client.service.Operation(id); !ok {
+		if _, ok := cosmic.Service.Operation(id); !ok {
 			return c.client.invalid(id, fmt.Errorf("COSMIC has no such operation; it has %v", c.Operations()))
 		}
 	}
@@ -92,7 +92,7 @@ func (c *Cosmic) Require(ctx context.Context, operations ...OperationID) error {
 		return err
 	}
 	for _, id := range operations {
-		op, _ := c.client.service.Operation(id)
+		op, _ := cosmic.Service.Operation(id)
 		if lacks := missing(op.Scopes, have); len(have) > 0 && len(lacks) > 0 {
 			return &ScopeError{Operation: id, Need: slices.Clone(op.Scopes), Have: slices.Clone(have), Missing: lacks}
 		}
@@ -102,8 +102,8 @@ func (c *Cosmic) Require(ctx context.Context, operations ...OperationID) error {
 
 // Operations returns the ids of COSMIC's operations, sorted.
 func (c *Cosmic) Operations() []OperationID {
-	ids := make([]OperationID, 0, len(c.client.service.Operations))
-	for _, op := range c.client.service.Operations {
+	ids := make([]OperationID, 0, len(cosmic.Service.Operations))
+	for _, op := range cosmic.Service.Operations {
 		ids = append(ids, op.ID)
 	}
 	return ids
@@ -130,7 +130,7 @@ func (c *Cosmic) FindCertification(ctx context.Context, match Match[Certificatio
 // again by itself only if the service never saw it, or after a 429; so after
 // any other failure look with FindCertification before trying again.
 func (c *Cosmic) CreateCertification(ctx context.Context, certification CertificationCreate, opts ...CallOption) (*Certification, error) {
-	s, err := c.client.options(CreateCertification, opts)
+	s, err := c.client.options(ctx, CreateCertification, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
 // What an [*Error] can be asked for with errors.Is.
@@ -56,7 +58,7 @@ type Error struct {
 	Fields map[string][]string
 	// RequestID is the server's id for the request; empty if it sends none.
 	RequestID string
-	// Attempts is how many requests were made.
+	// Attempts is how many requests were made; 0 if none was.
 	Attempts int
 	// RetryAfter is how long the server asked to be left alone; 0 if it did not.
 	RetryAfter time.Duration
@@ -151,7 +153,7 @@ type ElementError struct {
 	// Index counts the elements of the range, from 0.
 	Index int
 	// Path is the JSON pointer (RFC 6901) of what does not fit, within the
-	// answer: "/data/3/issued_on".
+	// answer: "/data/3/issued_on". Its names are as the server wrote them.
 	Path string
 	// Err says what was wrong; it does not repeat the value.
 	Err error
@@ -159,7 +161,7 @@ type ElementError struct {
 
 // Error implements error.
 func (e *ElementError) Error() string {
-	return fmt.Sprintf("element %d of the list does not fit its type at %s: %v", e.Index, e.Path, e.Err)
+	return fmt.Sprintf("element %d of the list does not fit its type at %s: %v", e.Index, safehttp.Snippet([]byte(e.Path)), e.Err)
 }
 
 // Unwrap returns the cause.

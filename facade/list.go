@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"net/http"
 	"net/url"
@@ -25,7 +24,8 @@ import (
 // added or removed while a range runs may be missed or come twice.
 //
 // A List is a value to build on: its methods return changed copies. It is
-// safe for use by many goroutines.
+// safe for use by many goroutines. Only [Cosmic.Certifications] and
+// [Certn.Users] make one; to range over the zero List is an error.
 type List[T any] struct {
 	client  *client
 	id      OperationID
@@ -42,12 +42,15 @@ func newList[T any](c *client, id OperationID, opts []CallOption, element func()
 	request func(server string, size *int32) (*http.Request, error),
 ) *List[T] {
 	l := &List[T]{client: c, id: id, element: element, request: request}
-	l.call, l.err = c.options(id, opts)
+	l.call, l.err = c.options(context.Background(), id, opts)
 	return l
 }
 
 func (l *List[T]) change(f func(*List[T]) error) *List[T] {
 	changed := *l
+	if changed.err == nil {
+		changed.err = l.client.begin(context.Background(), l.id)
+	}
 	if changed.err == nil {
 		if err := f(&changed); err != nil {
 			changed.err = l.client.invalid(l.id, err)
@@ -77,7 +80,10 @@ func (l *List[T]) PageSize(n int) *List[T] {
 	return l.change(func(l *List[T]) error {
 		op, _ := l.client.service.Operation(l.id)
 		most := op.Pagination.MaxSize
-		if n < 1 || most > 0 && n > most || n > 1<<30 {
+		if most == 0 {
+			most = 1 << 30 // none is known
+		}
+		if n < 1 || n > most {
 			return fmt.Errorf("PageSize: %d is not between 1 and %d", n, most)
 		}
 		size := int32(n) //nolint:gosec // bounded above
@@ -131,7 +137,8 @@ type Page[T any] struct {
 	// Bad are the elements that do not fit their type.
 	Bad []*ElementError
 	// Resume names the next page for [List.From], as text that can be stored;
-	// empty on the last page. It holds no secret.
+	// empty on the last page. It holds what the service put into its link or
+	// cursor, and nothing of the credentials.
 	Resume string
 }
 
@@ -165,7 +172,7 @@ func (l *List[T]) page(w *walker[T]) (page Page[T], err error) {
 		size, err := w.next(&v)
 		var bad *ElementError
 		switch {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, errPageEnd):
 			if w.more {
 				page.Resume = writeResume(l.id, w.query)
 			}
@@ -186,18 +193,21 @@ func (l *List[T]) page(w *walker[T]) (page Page[T], err error) {
 
 // Collect returns all elements, at most limit of them. A longer list comes
 // back with its first elements and [ErrTooMany], never as if it were whole.
-// Elements that do not fit their type are left out and joined to the error,
-// after the whole list has been read.
+// Elements that do not fit their type are left out; after the whole list has
+// been read, the first of them are joined to the error.
 func (l *List[T]) Collect(ctx context.Context, limit int) ([]T, error) {
+	if limit < 0 {
+		return nil, l.client.invalid(l.id, fmt.Errorf("Collect: at most %d elements cannot be", limit))
+	}
 	var items []T
-	var misfits []error
+	var left misfits
 	for v, err := range l.All(ctx) {
 		var bad *ElementError
 		switch {
 		case errors.As(err, &bad):
-			misfits = append(misfits, err)
+			left.add(bad)
 		case err != nil:
-			return items, errors.Join(append(misfits, err)...)
+			return items, left.join(err)
 		case len(items) == limit:
 			return items, &Error{Service: l.client.service.Name, Operation: l.id, kind: ErrTooMany,
 				Message: fmt.Sprintf("the list has more than %d elements", limit)}
@@ -205,7 +215,34 @@ func (l *List[T]) Collect(ctx context.Context, limit int) ([]T, error) {
 			items = append(items, v)
 		}
 	}
-	return items, errors.Join(misfits...)
+	return items, left.join(nil)
+}
+
+// misfits are the elements that a walk over a list leaves out. Of many the
+// first are kept: a service that has changed its answers can have millions.
+type misfits struct {
+	first []error
+	more  int
+}
+
+func (m *misfits) add(bad *ElementError) {
+	if len(m.first) == 20 {
+		m.more++
+		return
+	}
+	m.first = append(m.first, bad)
+}
+
+// join returns the misfits and err as one error, or nil if there are none.
+func (m *misfits) join(err error) error {
+	all := m.first
+	if m.more > 0 {
+		all = append(all, fmt.Errorf("and %d more elements of the list do not fit their type", m.more))
+	}
+	if err != nil {
+		all = append(all, err)
+	}
+	return errors.Join(all...)
 }
 
 // First returns the first element, or [ErrNotFound] if there is none.
@@ -214,20 +251,20 @@ func (l *List[T]) First(ctx context.Context) (*T, error) {
 	if len(l.matches) > 0 {
 		what = l.matches[len(l.matches)-1].what
 	}
-	var misfits []error
+	var left misfits
 	for v, err := range l.All(ctx) {
 		var bad *ElementError
 		switch {
 		case err == nil:
 			return &v, nil
 		case errors.As(err, &bad):
-			misfits = append(misfits, err) // what is looked for may be another
+			left.add(bad) // what is looked for may be another
 		default:
 			return nil, err
 		}
 	}
 	return nil, &Error{Service: l.client.service.Name, Operation: l.id, kind: ErrNotFound,
-		Message: "the whole list was read and has not " + what, Err: errors.Join(misfits...)}
+		Message: "the whole list was read and has not " + what, Err: left.join(nil)}
 }
 
 // find returns the first element that matches.
@@ -252,7 +289,7 @@ func readResume(id OperationID, resume string) (query string, err error) {
 	if of != string(id) {
 		return "", fmt.Errorf("From: this is the Page.Resume of another list, %q", short(of))
 	}
-	if _, err := url.ParseQuery(query); err != nil {
+	if _, err := url.ParseQuery(query); err != nil || !validQuery(query) {
 		return "", errors.New("From: the Page.Resume is damaged")
 	}
 	return query, nil

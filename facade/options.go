@@ -95,7 +95,8 @@ func WithHTTPClient(client *http.Client) Option {
 		if client == nil {
 			return errors.New("WithHTTPClient: the client is nil")
 		}
-		s.httpClient = client
+		copied := *client
+		s.httpClient = &copied
 		return nil
 	}
 }
@@ -230,18 +231,21 @@ type Response struct {
 	RequestID string
 	// Attempts is how many requests were made.
 	Attempts int
-	// Took is the time from the call to the answer's headers.
+	// Took is the time from the call to its answer, waits and repeats
+	// included: to the headers of a list's page, to the end of any other.
 	Took time.Duration
 }
 
 // WithResponse fills into with what is known of the answer, also if the call
-// fails. On a list it is that of the last page asked for; read it between or
-// after ranges, not during one.
+// fails; a call that made no request leaves it zero. On a list it is that of
+// the last page asked for; read it between or after ranges, not during one. A
+// target serves one call or range at a time.
 func WithResponse(into *Response) CallOption {
 	return func(s *callSettings) error {
 		if into == nil {
 			return errors.New("WithResponse: the target is nil")
 		}
+		*into = Response{}
 		s.response = into
 		return nil
 	}

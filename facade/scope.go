@@ -2,13 +2,16 @@ package facade
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/internal/transport"
 )
 
 // grant remembers which scopes a session has.
@@ -32,6 +35,18 @@ const (
 )
 
 func newGrant() *grant { return &grant{fetching: make(chan struct{}, 1)} }
+
+// begin waits until nobody else asks for the grant; end lets the next one.
+func (g *grant) begin(ctx context.Context) error {
+	select {
+	case g.fetching <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return transport.Ended(ctx)
+	}
+}
+
+func (g *grant) end() { <-g.fetching }
 
 // cached returns the remembered scopes, and whether they are those of token
 // and not of one before it.
@@ -91,18 +106,11 @@ func (c *client) allowOne(ctx context.Context, id OperationID, need []string) er
 	if known && len(missing(need, have)) == 0 {
 		return nil
 	}
-	if c.grant.pausing() {
+	have, err := c.grantFor(ctx)
+	if ctx.Err() != nil {
+		return c.failed(id, transport.Ended(ctx))
+	} else if err != nil {
 		return nil // the server decides
-	}
-	patient, cancel := context.WithTimeout(ctx, grantPatience)
-	defer cancel()
-	have, err := c.currentGrant(patient)
-	if err != nil {
-		if ctx.Err() != nil {
-			return c.failed(id, context.Cause(ctx))
-		}
-		c.grant.pause()
-		return nil
 	}
 	lacks := missing(need, have)
 	if len(have) == 0 || len(lacks) == 0 {
@@ -113,7 +121,8 @@ func (c *client) allowOne(ctx context.Context, id OperationID, need []string) er
 
 // failed is a call that was not made, for a reason that is not its own.
 func (c *client) failed(id OperationID, err error) *Error {
-	return &Error{Service: c.service.Name, Operation: id, Err: err}
+	a := &answer{client: c, call: &transport.Call{Operation: &spec.Operation{ID: id}}}
+	return a.failed(err)
 }
 
 func missing(need, have []string) (lacks []string) {
@@ -125,18 +134,49 @@ func missing(need, have []string) (lacks []string) {
 	return lacks
 }
 
+// errNoGrant says that the grant could not be had a moment ago.
+var errNoGrant = errors.New("the grant could not be had")
+
+// grantFor is currentGrant for a call that does not depend on it: it waits a
+// little while, and not again soon after the grant could not be had.
+func (c *client) grantFor(ctx context.Context) ([]string, error) {
+	if c.grant.pausing() {
+		return nil, errNoGrant
+	}
+	patient, cancel := context.WithTimeout(ctx, grantPatience)
+	defer cancel()
+	if err := c.grant.begin(patient); err != nil {
+		return nil, err
+	}
+	defer c.grant.end()
+	if c.grant.pausing() { // the one before has tried
+		return nil, errNoGrant
+	}
+	have, err := c.fetchGrant(patient)
+	if err != nil && ctx.Err() == nil {
+		c.grant.pause()
+	}
+	return have, err
+}
+
 // currentGrant returns the scopes of the token that would be sent now, from
 // memory or from the server.
 func (c *client) currentGrant(ctx context.Context) ([]string, error) {
-	select {
-	case c.grant.fetching <- struct{}{}:
-		defer func() { <-c.grant.fetching }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	if err := c.begin(ctx, cosmic.OpGetMe); err != nil {
+		return nil, err
 	}
+	if err := c.grant.begin(ctx); err != nil {
+		return nil, c.failed(cosmic.OpGetMe, err)
+	}
+	defer c.grant.end()
+	return c.fetchGrant(ctx)
+}
+
+// fetchGrant does the work of currentGrant; one caller at a time.
+func (c *client) fetchGrant(ctx context.Context) ([]string, error) {
 	token, err := c.source.Token(ctx)
 	if err != nil {
-		return nil, err
+		return nil, c.failed(cosmic.OpGetMe, err)
 	}
 	if scopes, _, current := c.grant.cached(token); current {
 		return scopes, nil
@@ -150,7 +190,6 @@ func (c *client) currentGrant(ctx context.Context) ([]string, error) {
 
 // me asks who the token speaks for, and remembers its grant.
 func (c *client) me(ctx context.Context, s *callSettings) (*Me, error) {
-	before, tokenErr := c.source.Token(ctx)
 	me := new(Me)
 	a, err := c.value(ctx, cosmic.OpGetMe, s, cosmic.NewGetMeRequest, me)
 	if err != nil {
@@ -160,10 +199,7 @@ func (c *client) me(ctx context.Context, s *callSettings) (*Me, error) {
 		me.OrganizationMemberships == nil && me.AccessibleMemberIDs == nil {
 		return nil, a.bad(&shapeError{"it says nothing of a user"}, nil)
 	}
-	// The answer is that of the token that was sent, if none came between.
-	if after, err := c.source.Token(ctx); err == nil && tokenErr == nil && after == before {
-		c.grant.remember(after, c.scopesOf(me))
-	}
+	c.grant.remember(a.call.Token, c.scopesOf(me))
 	return me, nil
 }
 

@@ -28,7 +28,7 @@ type walker[T any] struct {
 	index  int
 	count  *int64
 	seed   maphash.Seed
-	seen   map[uint64]struct{} // the pages asked for, by the hash of their query
+	seen   map[uint64]struct{} // the pages asked for, by the hash of their place
 }
 
 // walk begins a range: it checks the list and its scopes, and asks for nothing
@@ -36,6 +36,12 @@ type walker[T any] struct {
 func (l *List[T]) walk(ctx context.Context) (*walker[T], error) {
 	if l.err != nil {
 		return nil, l.err
+	}
+	if err := l.client.begin(ctx, l.id); err != nil {
+		return nil, err
+	}
+	if l.call.response != nil {
+		*l.call.response = Response{}
 	}
 	if err := l.client.allow(ctx, l.id); err != nil {
 		return nil, err
@@ -64,7 +70,7 @@ func (w *walker[T]) all() iter.Seq2[T, error] {
 		for {
 			var v T
 			_, err := w.next(&v)
-			if errors.Is(err, io.EOF) {
+			if errors.Is(err, errPageEnd) {
 				if !w.more {
 					return
 				}
@@ -84,8 +90,12 @@ func (w *walker[T]) all() iter.Seq2[T, error] {
 	}
 }
 
+// errPageEnd is the end of a page. It is not io.EOF, which is also what a
+// connection that was closed without an answer ends in.
+var errPageEnd = errors.New("the page has ended")
+
 // next decodes the next element into v and returns its length. It returns
-// io.EOF at the end of each page, whose successor it asks for when called
+// errPageEnd at the end of each page, whose successor it asks for when called
 // again, if there is more; an *ElementError for an element that does not fit;
 // and any other error for good.
 func (w *walker[T]) next(v *T) (int64, error) {
@@ -102,9 +112,9 @@ func (w *walker[T]) next(v *T) (int64, error) {
 	case errors.As(err, &bad):
 		bad.Index = w.index
 		w.index++
-	case errors.Is(err, io.EOF):
-		if failed := w.turn(); failed != nil {
-			err = failed
+	case err == io.EOF: //nolint:errorlint // the decoder's own; one within another error is a failure
+		if err = w.turn(); err == nil {
+			err = errPageEnd
 		}
 	default:
 		err = w.answer.stream(err)
@@ -135,7 +145,7 @@ func (w *walker[T]) open() error {
 		return l.client.refused(err, l.id)
 	}
 	w.pages++
-	w.seen[maphash.String(w.seed, w.query)] = struct{}{}
+	w.seen[w.place(w.query)] = struct{}{}
 	w.answer = a
 	w.page.start(a.resp.Body)
 	return nil
@@ -146,7 +156,7 @@ func (w *walker[T]) turn() error {
 	w.logCount()
 	query, err := w.page.onward(w.query)
 	if err == nil && query != "" {
-		if _, again := w.seen[maphash.String(w.seed, query)]; again {
+		if _, again := w.seen[w.place(query)]; again {
 			err = &shapeError{"the next page is one that was read already: the list would never end"}
 		}
 	}
@@ -158,6 +168,14 @@ func (w *walker[T]) turn() error {
 	w.close()
 	w.query, w.more = query, query != ""
 	return nil
+}
+
+// place is the page that a query asks for, whatever else it says.
+func (w *walker[T]) place(query string) uint64 {
+	if values, err := url.ParseQuery(query); err == nil && values.Has(w.page.paging.CursorParameter) {
+		query = w.page.paging.CursorParameter + "=" + values.Get(w.page.paging.CursorParameter)
+	}
+	return maphash.String(w.seed, query)
 }
 
 // close ends the page being read.
@@ -201,7 +219,7 @@ func (p *pageDecoder[T]) onward(query string) (string, error) {
 		if err != nil {
 			return "", &shapeError{"its link to the next page cannot be read: " + safehttp.Redact(short(p.next))}
 		}
-		if link.RawQuery == "" {
+		if link.RawQuery == "" || !validQuery(link.RawQuery) {
 			return "", &shapeError{"its link to the next page names no page"}
 		}
 		return link.RawQuery, nil
@@ -212,4 +230,15 @@ func (p *pageDecoder[T]) onward(query string) (string, error) {
 	}
 	values.Set(p.paging.CursorParameter, p.next)
 	return values.Encode(), nil
+}
+
+// validQuery reports whether a query that a server or a stored text gave can
+// stand in a request as it is.
+func validQuery(query string) bool {
+	for i := range len(query) {
+		if query[i] <= ' ' || query[i] == 0x7f {
+			return false
+		}
+	}
+	return true
 }
