@@ -118,6 +118,7 @@ func TestRecordingsDoNotDifferAndConfirmGuesses(t *testing.T) {
 func TestBrokenAnswersAreFindings(t *testing.T) {
 	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 	page := "<!doctype html><title>Sign in</title>"
+	checker := newChecker(t)
 	whole, err := os.ReadFile("testdata/certifications.json")
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +155,7 @@ func TestBrokenAnswersAreFindings(t *testing.T) {
 		{"a retry header below zero", users, 429, http.Header{"Content-Type": {"application/json"}, "Retry-After": {"-1"}}, `{"detail":"wait"}`, rules{drift.WrongFormat: drift.Informs}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			report := check(t, newChecker(t), drift.Answer{Operation: test.operation, Status: test.status, Header: test.header, Body: strings.NewReader(test.body)})
+			report := check(t, checker, drift.Answer{Operation: test.operation, Status: test.status, Header: test.header, Body: strings.NewReader(test.body)})
 			got := rules{}
 			for _, f := range report.Findings {
 				if f.Severity != drift.Confirms {

@@ -34,7 +34,7 @@ func TestDriftAndAnotherValidatorAgree(t *testing.T) {
 	}
 	checker := newChecker(t)
 	random := rand.New(rand.NewPCG(1, 2))
-	const rounds = 500
+	const rounds = 250
 	refused := 0
 	for file, operation := range map[string]string{"certifications": certifications, "me": me, "users": users} {
 		var schema *openapi3.Schema
