@@ -189,3 +189,27 @@ func TestANetworkErrorQuotesNoSecret(t *testing.T) {
 		}
 	}
 }
+
+// A body of which there is always more, from a transport that minds no
+// context, ends with its caller's context all the same.
+func TestABodyEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	client, _ := answering(nil, func() io.ReadCloser { return io.NopCloser(endless{}) }, 200)
+	call := read(t, "https://a.test", cosmic.OpListCertifications)
+	call.Stream = true
+	resp, err := chain(t, "https://a.test", client)(ctx, call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := resp.Body.Read(make([]byte, 8)); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if n, err := resp.Body.Read(make([]byte, 8)); n != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return copy(p, " "), nil }

@@ -176,6 +176,9 @@ type watchedBody struct {
 }
 
 func (b *watchedBody) Read(p []byte) (int, error) {
+	if b.caller.Err() != nil { // whether or not the transport cares
+		return 0, Ended(b.caller)
+	}
 	if b.stream {
 		b.watch.resume()
 		defer b.watch.pause()
