@@ -33,7 +33,7 @@ func readAhead[T any](w *walker[T], count int, size int64) iter.Seq2[T, error] {
 			cancel()
 			<-done
 			if q.crash != nil {
-				panic(q.crash)
+				panic(q.crash) //nolint:forbidigo // the caller's own panic goes on
 			}
 		}()
 		for {
