@@ -47,6 +47,8 @@ type Endpoint struct {
 	// HTTPClient makes token requests. Nil means http.DefaultClient. It is
 	// copied, never changed; redirects are never followed.
 	HTTPClient *http.Client
+	// UserAgent is sent with token requests; empty means "credkit-go".
+	UserAgent string
 	// Logger hears of token requests, redacted. Nil means silence.
 	Logger *slog.Logger
 }

@@ -38,8 +38,10 @@
 //     their own context. With a lifetime of L, the mandatory window is the last
 //     min(30 s, L/10) and the advisory window the last min(5 min, L/4), less up
 //     to two fifths of jitter. In the advisory window one renewal runs in the
-//     background and gives way to other processes. One caller that gives up
-//     does not fail the others. A token at hand takes no lock and no
+//     background and gives way to other processes. In the mandatory window a
+//     caller waits for at most half of what the token has left, and no more
+//     than five seconds; then the token at hand serves on. One caller that
+//     gives up does not fail the others. A token at hand takes no lock and no
 //     allocation, and the store is not read for it.
 //  5. A 401 renews by identity: see [Renewer]. A service that refuses fresh
 //     tokens as well gets [ErrRefused] instead of a storm of rotations.
@@ -59,7 +61,7 @@
 // A crash, a kill, a cut connection or a failed save may leave the store with
 // the parent of the server's current token. That the server forgives it is
 // assumed. A server that does not loses the session whenever a process dies
-// between the server's rotation and the save: about one kill in nine, when
+// between the server's rotation and the save: about one kill in eight, when
 // processes that refresh without a pause are killed at random (make reliability
 // prints the figure). Beyond that:
 //

@@ -38,9 +38,9 @@ type step func(s *tokenServer, r *http.Request) (*http.Response, error)
 
 // sent is one request that arrived.
 type sent struct {
-	at                   time.Time
-	grant, refresh, auth string
-	form                 url.Values
+	at                          time.Time
+	grant, refresh, auth, agent string
+	form                        url.Values
 }
 
 const refreshPrefix = "secret-refresh-"
@@ -61,7 +61,7 @@ func (s *tokenServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	r.Form = form
 	s.mu.Lock()
-	s.sent = append(s.sent, sent{time.Now(), form.Get("grant_type"), form.Get("refresh_token"), r.Header.Get("Authorization"), form})
+	s.sent = append(s.sent, sent{time.Now(), form.Get("grant_type"), form.Get("refresh_token"), r.Header.Get("Authorization"), r.UserAgent(), form})
 	var do step
 	if len(s.script) > 0 {
 		do, s.script = s.script[0], s.script[1:]

@@ -25,6 +25,9 @@ const (
 	// retryAfterMax is how long a server's Retry-After is heeded at most: a slip
 	// of a proxy must not silence a session for a day.
 	retryAfterMax = 15 * time.Minute
+	// mandatoryWait is how long a caller waits while the token at hand still
+	// lives.
+	mandatoryWait = 5 * time.Second
 	// recheck is how often an ended session looks for a new sign-in.
 	recheck = time.Second
 )
@@ -73,7 +76,8 @@ func (k *keeper) now() time.Duration { return time.Since(k.base) }
 
 // Token returns the current token. Before the advisory window: no lock, no
 // allocation. In it: the same, and one background renewal. In the mandatory
-// window callers wait for a renewal, within their contexts.
+// window callers wait for a renewal, within their contexts; if it takes long,
+// the token at hand serves on.
 func (k *keeper) Token(ctx context.Context) (Token, error) {
 	if l := k.current.Load(); l != nil {
 		now := time.Since(k.base)
@@ -102,6 +106,7 @@ func (k *keeper) early(l *lease, now time.Duration) {
 }
 
 func (k *keeper) await(ctx context.Context) (Token, error) {
+	var patience <-chan time.Time
 	for {
 		k.mu.Lock()
 		l, now, f := k.current.Load(), k.now(), k.flight
@@ -117,8 +122,16 @@ func (k *keeper) await(ctx context.Context) (Token, error) {
 			f = k.launch(need{held: l.heldVersion()})
 		}
 		k.mu.Unlock()
+		if patience == nil && l.alive(now) {
+			patience = time.After(min((l.end-now)/2, mandatoryWait))
+		}
 		select {
 		case <-f.done:
+		case <-patience:
+			if l.alive(k.now()) {
+				return l.token, nil
+			}
+			continue
 		case <-ctx.Done():
 			return Token{}, waitError(ctx, k.what)
 		}

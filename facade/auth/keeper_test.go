@@ -283,7 +283,7 @@ func TestACallerWhoJoinsAnEarlyRenewalThatGivesWayAsksInEarnest(t *testing.T) {
 		time.Sleep(3569 * time.Second) // a second before the mandatory window
 		go func() {
 			if err := store.Update(t.Context(), "k", func(context.Context, []byte) ([]byte, error) {
-				time.Sleep(10 * time.Second)
+				time.Sleep(4 * time.Second)
 				return nil, nil
 			}); err != nil {
 				t.Error(err)
@@ -307,9 +307,30 @@ func TestLifetimesCountFromBeforeTheRequest(t *testing.T) {
 		if want := begin.Add(time.Minute); !tok.Expires().Equal(want) {
 			t.Errorf("expires %s, want %s", tok.Expires(), want)
 		}
+		s.delay = 0
 		time.Sleep(time.Until(begin.Add(55 * time.Second))) // the mandatory window is 6 s
 		if mustToken(t, p.src) == tok {
 			t.Error("the token is used into its mandatory window")
+		}
+	})
+}
+
+func TestATokenAtHandServesOnWhenItsRenewalTakesLong(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		old := mustToken(t, p.src)
+		time.Sleep(3575 * time.Second) // 25 s before its end
+		s.then(hangs, hangs, hangs)
+		for _, want := range []time.Duration{mandatoryWait, mandatoryWait, mandatoryWait, mandatoryWait, 2500 * time.Millisecond} {
+			begin := time.Now()
+			if mustToken(t, p.src) != old || time.Since(begin) != want {
+				t.Errorf("after %s, want the old token after %s", time.Since(begin), want)
+			}
+		}
+		time.Sleep(3 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := p.src.Token(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("after its end: %v", err)
 		}
 	})
 }

@@ -75,9 +75,9 @@ func ShowURL(show func(authorizeURL string)) SignInOption {
 	})
 }
 
-// OpenBrowser makes [Login] open the authorize URL with open, which should
-// return at once. If it fails, Login fails, unless there is ShowURL or
-// PasteRedirect, by which the person can go on.
+// OpenBrowser makes [Login] open the authorize URL with open, on a goroutine
+// that Login does not wait for. If it fails, Login fails, unless there is
+// ShowURL or PasteRedirect, by which the person can go on.
 func OpenBrowser(open func(authorizeURL string) error) SignInOption {
 	return loginOption(func(l *login) error {
 		if open == nil {
@@ -161,21 +161,26 @@ func (l *login) run(ctx context.Context, listener net.Listener, authorizeURL str
 	for _, show := range l.show {
 		show(authorizeURL)
 	}
+	opened := make(chan error, 1)
 	if l.open != nil {
-		if err := l.open(authorizeURL); err != nil && len(l.show) == 0 && l.paste == nil {
-			return Grant{}, &SignInError{Problem: "the browser could not be opened: " + guard(err).Error()}
-		}
+		go func() { opened <- l.open(authorizeURL) }()
 	}
 	pasting, stop := context.WithCancel(ctx)
 	defer stop()
 	if l.paste != nil {
 		go c.pasted(pasting, l.paste)
 	}
-	select {
-	case r := <-c.result:
-		return r.grant, r.err
-	case <-ctx.Done():
-		return Grant{}, fmt.Errorf("auth: sign-in: %w (%w)", ctx.Err(), context.Cause(ctx))
+	for {
+		select {
+		case r := <-c.result:
+			return r.grant, r.err
+		case err := <-opened:
+			if err != nil && len(l.show) == 0 && l.paste == nil {
+				return Grant{}, &SignInError{Problem: "the browser could not be opened: " + guard(err).Error()}
+			}
+		case <-ctx.Done():
+			return Grant{}, fmt.Errorf("auth: sign-in: %w (%w)", ctx.Err(), context.Cause(ctx))
+		}
 	}
 }
 

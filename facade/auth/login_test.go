@@ -219,6 +219,12 @@ func TestLoginEndsWithItsContextItsTimeoutOrAnUnusableBrowser(t *testing.T) {
 	if _, err := Login(t.Context(), s.endpoint(), testApp, OnPort(0), OpenBrowser(func(string) error { return errors.New("exit status 3") })); !errors.As(err, &se) || !strings.Contains(err.Error(), "exit status 3") {
 		t.Errorf("no browser: %v", err)
 	}
+	release := make(chan struct{})
+	blocks := OpenBrowser(func(string) error { <-release; return nil })
+	if _, err := Login(t.Context(), s.endpoint(), testApp, OnPort(0), blocks, LoginTimeout(20*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a browser that does not return: %v", err)
+	}
+	close(release)
 	var ce *ConfigError
 	if _, err := Login(t.Context(), s.endpoint(), testApp, OnPort(0)); !errors.As(err, &ce) {
 		t.Errorf("no way to the person: %v", err)

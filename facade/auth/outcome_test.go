@@ -321,7 +321,7 @@ func TestClientAuthentication(t *testing.T) {
 			}
 			p.post(t.Context(), "refresh_token", map[string][]string{"refresh_token": {"r"}}) //nolint:errcheck // the server refuses, but has heard
 			got := s.sent[0]
-			if got.auth != c.basic || got.form.Get("client_id") != c.id || got.form.Get("client_secret") != c.inBdy {
+			if got.auth != c.basic || got.form.Get("client_id") != c.id || got.form.Get("client_secret") != c.inBdy || got.agent != "credkit-go" {
 				t.Errorf("Authorization %q, form %v", got.auth, got.form)
 			}
 		})

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/http/httptrace"
@@ -25,6 +26,7 @@ const (
 type poster struct {
 	http   *http.Client
 	url    string
+	agent  string // User-Agent
 	client client
 }
 
@@ -33,7 +35,7 @@ func newPoster(e Endpoint, c client) (*poster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &poster{http: safehttp.Client(e.HTTPClient), url: u, client: c}, nil
+	return &poster{http: safehttp.Client(e.HTTPClient), url: u, agent: cmp.Or(e.UserAgent, "credkit-go"), client: c}, nil
 }
 
 // checkTokenURL returns the endpoint's token URL as records name it.
@@ -68,7 +70,7 @@ func (p *poster) post(ctx context.Context, grant string, form url.Values) (answe
 
 func (p *poster) send(ctx context.Context, grant string, form url.Values) reply {
 	form.Set("grant_type", grant)
-	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}, "User-Agent": {p.agent}}
 	p.client.identify(header, form)
 	var asked, connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{

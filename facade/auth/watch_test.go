@@ -150,3 +150,42 @@ func TestStatusTellsHowASessionIsDoing(t *testing.T) {
 		}
 	})
 }
+
+// TestAWatcherMayUseTheSessions: a program signs out whoever's session ended.
+func TestAWatcherMayUseTheSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		s.signIn(t, store)
+		var sessions *Sessions
+		sessions, err := NewSessions(store, testApp, OnChange(func(c Change) {
+			if c.Kind != ChangeEnded {
+				return
+			}
+			if _, err := sessions.Status(t.Context(), c.Key); err != nil {
+				t.Error(err)
+			}
+			if err := sessions.Forget(t.Context(), c.Key); err != nil {
+				t.Error(err)
+			}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		src, err := sessions.Key("k").Source(s.endpoint())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Hour)
+		s.then(says(400, "application/json", `{"error":"invalid_grant"}`))
+		if _, err := src.Token(t.Context()); err == nil {
+			t.Error("no error")
+		}
+		synctest.Wait()
+		if stored(t, store) != nil {
+			t.Error("not forgotten")
+		}
+		if err := sessions.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
