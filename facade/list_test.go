@@ -371,6 +371,21 @@ func TestACancelledRangeEndsInTheContextsError(t *testing.T) {
 	})
 }
 
+// A connection that fails in the middle of an element is told as that, wherever
+// the element was.
+func TestAFailedReadIsToldAsSuchWhereverItHappens(t *testing.T) {
+	reset := errors.New("connection reset by peer")
+	whole := `{"data":[{"id":"` + uuid1 + `","issuer_name":"a b","x":{"y":[1,true,null,"z"]}}]}`
+	for n := range len(whole) {
+		everyReader(t, func(t *testing.T, opts ...facade.Option) {
+			s := &script{replies: []reply{{reader: io.NopCloser(io.MultiReader(strings.NewReader(whole[:n]), failing{reset}))}}}
+			if _, _, err := drain(t.Context(), newCosmic(t, s, append(opts, facade.WithScopeCheck(facade.CheckNever))...).Certifications()); !errors.Is(err, reset) {
+				t.Errorf("after %q: %v", whole[:n], err)
+			}
+		})
+	}
+}
+
 func TestAPanicOfTheCallersReachesTheCaller(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	s := &script{replies: []reply{jsonReply(`{"data":[` + certs(uuid1) + `]}`)}}

@@ -24,6 +24,7 @@ type walker[T any] struct {
 	more  bool   // whether there is a page after the one that ended
 
 	answer *answer // of the page being read; nil between pages
+	body   body    // its body
 	pages  int
 	index  int
 	count  *int64
@@ -90,6 +91,20 @@ func (w *walker[T]) all() iter.Seq2[T, error] {
 	}
 }
 
+// body remembers what reading a page failed with.
+type body struct {
+	from   io.Reader
+	failed error
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.from.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // one within another error is a failure
+		b.failed = err
+	}
+	return n, err
+}
+
 // errPageEnd is the end of a page. It is not io.EOF, which is also what a
 // connection that was closed without an answer ends in.
 var errPageEnd = errors.New("the page has ended")
@@ -117,6 +132,9 @@ func (w *walker[T]) next(v *T) (int64, error) {
 			err = errPageEnd
 		}
 	default:
+		if w.body.failed != nil { // what the decoder made of it is no news
+			err = w.body.failed
+		}
 		err = w.answer.stream(err)
 		w.close()
 	}
@@ -147,7 +165,8 @@ func (w *walker[T]) open() error {
 	w.pages++
 	w.seen[w.place(w.query)] = struct{}{}
 	w.answer = a
-	w.page.start(a.resp.Body)
+	w.body = body{from: a.resp.Body}
+	w.page.start(&w.body)
 	return nil
 }
 
