@@ -128,10 +128,9 @@ func (q *queue[T]) fill(w *walker[T]) error {
 		r := &q.reading
 		*r = row[T]{}
 		r.size, r.err = w.next(&r.value)
-		var bad *ElementError
-		failed := r.err != nil && !errors.Is(r.err, errPageEnd) && !errors.As(r.err, &bad)
+		_, misfit := errors.AsType[*ElementError](r.err) // As would allocate, for each element
 		switch {
-		case failed:
+		case r.err != nil && !misfit && !errors.Is(r.err, errPageEnd):
 			q.flush()
 			return r.err
 		case q.ctx.Err() != nil:
@@ -142,7 +141,7 @@ func (q *queue[T]) fill(w *walker[T]) error {
 				return nil
 			}
 			continue
-		case bad != nil:
+		case misfit:
 			r.value = *new(T)
 		case !w.fits(r.value):
 			r.value, r.out = *new(T), true
