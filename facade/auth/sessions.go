@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -27,14 +29,10 @@ type Sessions struct {
 	abort context.Context    // ends when requests in flight are to be cut
 	kill  context.CancelFunc
 
-	mu   sync.Mutex
-	open map[sessionID]*session
-}
-
-// sessionID: programs that bind a key to the same endpoint share one session.
-type sessionID struct {
-	key      string
-	endpoint Endpoint
+	mu sync.Mutex
+	// open has the sessions in use by key, and those of one key by endpoint:
+	// whoever binds a key to the same endpoint shares one session.
+	open map[string]map[Endpoint]*session
 }
 
 // A SessionsOption changes what [NewSessions] makes.
@@ -75,7 +73,7 @@ func NewSessions(store Store, app App, opts ...SessionsOption) (*Sessions, error
 	if err != nil {
 		return nil, err
 	}
-	s := &Sessions{store: store, client: c, base: time.Now(), open: map[sessionID]*session{}}
+	s := &Sessions{store: store, client: c, base: time.Now(), open: map[string]map[Endpoint]*session{}}
 	for _, o := range opts {
 		if err := o(s); err != nil {
 			return nil, err
@@ -118,17 +116,19 @@ func (c sessionCredentials) Source(e Endpoint) (Source, error) {
 }
 
 func (s *Sessions) session(key string, e Endpoint) (*session, error) {
-	id := sessionID{key, e}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if o := s.open[id]; o != nil {
+	if o := s.open[key][e]; o != nil {
 		return o, nil
 	}
 	o, err := newSession(s, key, e)
 	if err != nil {
 		return nil, err
 	}
-	s.open[id] = o
+	if s.open[key] == nil {
+		s.open[key] = map[Endpoint]*session{}
+	}
+	s.open[key][e] = o
 	return o, nil
 }
 
@@ -136,13 +136,7 @@ func (s *Sessions) session(key string, e Endpoint) (*session, error) {
 func (s *Sessions) of(key string) []*session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var found []*session
-	for id, o := range s.open {
-		if id.key == key {
-			found = append(found, o)
-		}
-	}
-	return found
+	return slices.Collect(maps.Values(s.open[key]))
 }
 
 // SignIn saves what a sign-in brought under key, in place of whatever was
@@ -232,8 +226,8 @@ func (s *Sessions) all() []*session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []*session
-	for _, o := range s.open {
-		all = append(all, o)
+	for _, one := range s.open {
+		all = slices.AppendSeq(all, maps.Values(one))
 	}
 	return all
 }
