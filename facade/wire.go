@@ -9,6 +9,8 @@ import (
 
 	wire "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
 // The files named wire alone know the JSON package, and turn bytes into values:
@@ -59,9 +61,9 @@ func quotePath(path string) string {
 	case path == "":
 		return "the top"
 	case len(path) > most:
-		return path[:most] + "…"
+		path = path[:most] + "…"
 	}
-	return path
+	return safehttp.Redact(path) // its names are the server's
 }
 
 // plain turns the JSON package's errors into ours: what was wrong and where,

@@ -32,7 +32,8 @@ type pageDecoder[T any] struct {
 	paging  spec.Pagination
 	element element[T]
 	state   pageState
-	names   map[string]bool // the members of the envelope so far
+	names   map[string]bool // the members of the envelope so far, at most mostNames
+	named   int64           // their bytes
 	first   bool            // no member or element has come yet
 	index   int             // of the next element in this page
 	bare    bool
@@ -42,6 +43,10 @@ type pageDecoder[T any] struct {
 	more  *bool
 	count *int64
 }
+
+// mostNames is how many members an envelope may have: they are remembered, to
+// find one that comes twice.
+const mostNames = 1000
 
 type pageState int
 
@@ -60,6 +65,7 @@ func newPageDecoder[T any](paging spec.Pagination, limit int64, element element[
 func (p *pageDecoder[T]) start(r io.Reader) {
 	p.stream.start(r)
 	clear(p.names)
+	p.named = 0
 	p.state, p.index, p.bare, p.found = atStart, 0, false, false
 	p.next, p.more, p.count = "", nil, nil
 }
@@ -197,6 +203,9 @@ func (p *pageDecoder[T]) name() (string, error) {
 	}
 	if p.names[name] {
 		return "", within(name, &misfit{"", "the same name twice in one object"})
+	}
+	if p.named += int64(len(name)); len(p.names) == mostNames || p.named > p.limit {
+		return "", &shapeError{"it has more members than an answer has"}
 	}
 	p.names[name] = true
 	c, err := p.peek()

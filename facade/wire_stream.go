@@ -77,14 +77,17 @@ func (s *stream) fill() error {
 	return s.err
 }
 
-// peek steps over white space and returns the byte with which the next token
-// begins.
+// peek steps over white space, within the limit, and returns the byte with
+// which the next token begins.
 func (s *stream) peek() (byte, error) {
-	for {
+	for begin := s.offset(); ; {
 		for ; s.at < len(s.window); s.at++ {
 			if c := s.window[s.at]; !isSpace(c) {
 				return c, nil
 			}
+		}
+		if s.offset()-begin > s.limit {
+			return 0, &safehttp.TooLargeError{Limit: s.limit}
 		}
 		if err := s.fill(); err != nil {
 			return 0, err
