@@ -15,7 +15,7 @@ import (
 func expiry(ctx context.Context, _ int) ([]line, error) {
 	const (
 		goroutines = 10_000
-		life       = 4 * time.Second
+		life       = 8 * time.Second
 		until      = life + life/4 // the second token's advisory window is yet to come
 	)
 	server := &tokenServer{life: life}
@@ -38,7 +38,7 @@ func expiry(ctx context.Context, _ int) ([]line, error) {
 				return err
 			}
 			longest = max(longest, time.Since(asked))
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(300 * time.Millisecond)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -50,7 +50,7 @@ func expiry(ctx context.Context, _ int) ([]line, error) {
 	}
 	waited := 0
 	for _, w := range waits {
-		if w >= server.delay/2 {
+		if w >= server.delay*3/4 {
 			waited++
 		}
 	}

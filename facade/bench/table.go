@@ -38,7 +38,8 @@ func table(lines []line) string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", what, ours, l.peer, l.theirs, l.ratio, reach)
 	}
-	fmt.Fprintf(&b, "\n%s, %s/%s, %d CPUs, %s; `make bench` prints it anew.\n",
+	fmt.Fprintf(&b, "\nMedians of one run, the peers taking turns on the same bytes: of speeds more is better, of bytes and time less.\n"+
+		"%s, %s/%s, %d CPUs, %s; `make bench` prints it anew.\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), time.Now().UTC().Format("2006-01-02"))
 	return b.String()
 }
@@ -67,19 +68,17 @@ func (c cost) figures() string {
 	return fmt.Sprintf("%s, %s, %s allocations", short(c.time), size(c.bytes), count(c.allocs))
 }
 
-// short is a duration with three digits.
+// short is a duration in the unit that suits it.
 func short(d time.Duration) string {
 	switch {
-	case d < 100*time.Nanosecond:
-		return fmt.Sprintf("%.1f ns", float64(d))
-	case d < 10*time.Microsecond:
+	case d < time.Microsecond:
 		return fmt.Sprintf("%d ns", d.Nanoseconds())
-	case d < 10*time.Millisecond:
+	case d < time.Millisecond:
 		return fmt.Sprintf("%.1f µs", float64(d)/float64(time.Microsecond))
-	case d < 10*time.Second:
+	case d < time.Second:
 		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
 	default:
-		return fmt.Sprintf("%.1f s", d.Seconds())
+		return fmt.Sprintf("%.2f s", d.Seconds())
 	}
 }
 
@@ -88,7 +87,7 @@ func size(bytes uint64) string {
 	switch {
 	case bytes < 10*kib:
 		return fmt.Sprintf("%d B", bytes)
-	case bytes < 10*mib:
+	case bytes < mib:
 		return fmt.Sprintf("%.1f KiB", float64(bytes)/kib)
 	default:
 		return fmt.Sprintf("%.1f MiB", float64(bytes)/mib)
