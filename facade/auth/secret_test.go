@@ -212,6 +212,7 @@ func TestNoSecretIsPrinted(t *testing.T) {
 		_, err = sessions.Status(t.Context(), "k")
 		out.print(err)
 		out.print(sessions.Close(t.Context()))
+		synctest.Wait() // what no caller waits for has been logged, too
 		if found := out.find(allSecrets...); len(found) > 0 {
 			t.Errorf("printed: %q", found)
 			for _, line := range strings.Split(out.buf.String(), "\n") {
