@@ -319,7 +319,7 @@ func TestTheShortcutTakesWhatServicesSend(t *testing.T) {
 	for name, raw := range map[string]string{
 		"every member": `{"id":"` + anID + `","organization_id":"` + anID + `","organization_member_id":"` + anID + `","user_id":"` + anID + `","external_id":"HR-1",
 			"external_source":"payroll","certification_type_id":"` + anID + `","lifecycle_status":"active","source":"manual","issued_on":"2024-12-19","expires_on":null,
-			"issuer_name":"José","serial_number":"SN-1","verification_status":"unverified","validity_status":"valid","verification_method":null,
+			"issuer_name":"José","serial_number":"\u00e9 \"1\"","verification_status":"unverified","validity_status":"valid","verification_method":null,
 			"last_verified_at":null,"created_at":"2023-01-19T14:28:20Z","updated_at":"2023-04-12T01:50:38.5+02:00",
 			"certification_type":{"id":"` + anID + `","slug":"a","title":"A","status":"active","new":[1]},"new":{"a":[1,"\n"]}}`,
 		"the smallest": `{"id":"` + anID + `"}`,

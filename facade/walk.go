@@ -120,11 +120,11 @@ func (w *walker[T]) next(v *T) (int64, error) {
 		}
 	}
 	size, err := w.page.read(v)
-	var bad *ElementError
+	bad, misfit := errors.AsType[*ElementError](err)
 	switch {
 	case err == nil:
 		w.index++
-	case errors.As(err, &bad):
+	case misfit:
 		bad.Index = w.index
 		w.index++
 	case err == io.EOF: //nolint:errorlint // the decoder's own; one within another error is a failure

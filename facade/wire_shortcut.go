@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/credkit/credkit-go/api/date"
@@ -28,6 +29,8 @@ type shortcut struct {
 	raw   []byte
 	at    int
 	cut   bool // raw came to its end
+
+	unquoted []byte // the string with an escape that was read last
 }
 
 // decode decodes the element with which raw begins into the struct that v is,
@@ -215,8 +218,8 @@ func (s *shortcut) quoted() ([]byte, bool) {
 	return text, true
 }
 
-// text returns the string that is next. It gives up on one with an escape or
-// broken UTF-8.
+// text returns the string that is next, valid until the next call. It gives up
+// on broken UTF-8.
 func (s *shortcut) text() ([]byte, bool) {
 	text, ok := s.quoted()
 	if !ok {
@@ -224,12 +227,39 @@ func (s *shortcut) text() ([]byte, bool) {
 	}
 	var high byte
 	for _, c := range text {
-		if c == '\\' || c < ' ' {
+		switch {
+		case c == '\\':
+			return s.escaped(s.at - len(text) - len(`""`))
+		case c < ' ':
 			return nil, false
 		}
 		high |= c
 	}
 	return text, high < utf8.RuneSelf || utf8.Valid(text)
+}
+
+// escaped returns the string that begins at the given place and has an escape.
+func (s *shortcut) escaped(begin int) ([]byte, bool) {
+	s.at = begin
+	s.toQuote()
+	if s.at >= len(s.raw) {
+		s.cut = true
+		return nil, false
+	}
+	s.at++
+	var err error
+	s.unquoted, err = jsontext.AppendUnquote(s.unquoted[:0], s.raw[begin:s.at])
+	return s.unquoted, err == nil
+}
+
+// toQuote steps from the quotation mark that opens a string to the one that
+// closes it.
+func (s *shortcut) toQuote() {
+	for s.at++; s.at < len(s.raw) && s.raw[s.at] != '"'; s.at++ {
+		if s.raw[s.at] == '\\' {
+			s.at++
+		}
+	}
 }
 
 // value returns the value that is next, nil if it is not there to its end.
@@ -248,11 +278,7 @@ func (s *shortcut) value() []byte {
 				depth--
 			}
 		case '"':
-			for s.at++; s.at < len(s.raw) && s.raw[s.at] != '"'; s.at++ {
-				if s.raw[s.at] == '\\' {
-					s.at++
-				}
-			}
+			s.toQuote()
 		}
 	}
 	s.cut = true
