@@ -112,10 +112,13 @@ func (s *clientSource) GoString() string { return s.String() }
 // renew is one flight.
 func (s *clientSource) renew(ctx context.Context, f *flight) (*lease, error) {
 	l, err := persist(ctx, f.early, func(ctx context.Context) (*lease, error) {
-		if s.store == nil {
-			return s.request(ctx, f)
+		switch {
+		case s.store != nil:
+			return s.shared(ctx, f)
+		case f.spared:
+			return nil, ErrRefused
 		}
-		return s.shared(ctx, f)
+		return s.request(ctx, f)
 	})
 	var te *TokenError
 	switch {
@@ -125,7 +128,7 @@ func (s *clientSource) renew(ctx context.Context, f *flight) (*lease, error) {
 	case errors.As(err, &te) && (te.outcome == misconfigured || te.outcome == dead):
 		err = &ConfigError{Problem: fmt.Sprintf("the token endpoint does not accept the client %q", s.poster.client.id), err: te, Remedy: "check client id and secret, and that they belong to this base URL"}
 	}
-	if !errors.Is(err, errBusy) {
+	if !errors.Is(err, errBusy) && !isFinal(err) {
 		s.logger.LogAttrs(ctx, slog.LevelWarn, "no access token", slog.String("client_id", s.poster.client.id), slog.String("error", err.Error()))
 	}
 	return nil, err
@@ -171,8 +174,11 @@ func (s *clientSource) shared(ctx context.Context, f *flight) (*lease, error) {
 	if err != nil {
 		return s.alone(ctx, f, storeError("load", s.key, err))
 	}
-	if decide(r, v) == actAdopt {
+	switch {
+	case decide(r, v) == actAdopt:
 		return s.adopted(r), nil
+	case f.spared:
+		return nil, ErrRefused
 	}
 	wait := lockWait
 	if f.early {
@@ -227,6 +233,9 @@ func (s *clientSource) shared(ctx context.Context, f *flight) (*lease, error) {
 
 // alone asks for a token of this process's own because the store failed.
 func (s *clientSource) alone(ctx context.Context, f *flight, why error) (*lease, error) {
+	if f.spared {
+		return nil, ErrRefused
+	}
 	s.logger.LogAttrs(ctx, slog.LevelWarn, "access token not shared", slog.String("error", why.Error()))
 	return s.request(ctx, f)
 }

@@ -19,7 +19,8 @@ var ErrClosed = errors.New("auth: sessions are closed")
 // ErrRefused is what Renew answers when the service refuses a token that was
 // itself fetched a moment ago because its predecessor had been refused: the
 // token is not what is wrong, and asking for yet another would be a storm. It
-// stands for min(half the token's lifetime, 60 s) from the token's issue.
+// stands for min(half the token's lifetime, 60 s) from the token's issue, or
+// until there is another token in the store.
 var ErrRefused = errors.New("auth: the service refuses access tokens fresh from the token endpoint: check that the API and the sign-in belong together, and the account's state")
 
 // A ReauthError says that a session cannot go on and a person has to sign in

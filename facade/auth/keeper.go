@@ -28,7 +28,8 @@ const (
 	// mandatoryWait is how long a caller waits while the token at hand still
 	// lives.
 	mandatoryWait = 5 * time.Second
-	// recheck is how often an ended session looks for a new sign-in.
+	// recheck is how often a session that has ended, or whose fresh token was
+	// refused, looks for a new sign-in.
 	recheck = time.Second
 )
 
@@ -37,6 +38,7 @@ type need struct {
 	early    bool   // nobody waits: one attempt, and give way to other processes
 	held     string // version of the record this process holds
 	rejected string // value of the access token that a service refused
+	spared   bool   // rejected was fetched a moment ago: look in the store, ask for nothing
 }
 
 // A flight is one renewal that any number of callers wait for. It belongs to
@@ -170,16 +172,12 @@ func (k *keeper) Renew(ctx context.Context, rejected Token) (Token, error) {
 			k.mu.Unlock()
 			return l.token, nil
 		}
-		if same && now < l.sparedUntil {
-			k.mu.Unlock()
-			return Token{}, ErrRefused
-		}
 		if f == nil {
 			if err := k.lastErr; err != nil && now < k.retryAt {
 				k.mu.Unlock()
 				return k.other(l, same, err)
 			}
-			f = k.launch(need{held: l.heldVersion(), rejected: rejected.Value()})
+			f = k.launch(need{held: l.heldVersion(), rejected: rejected.Value(), spared: same && now < l.sparedUntil})
 		}
 		k.mu.Unlock()
 		select {
@@ -267,8 +265,7 @@ func (k *keeper) failed(f *flight) {
 		return
 	}
 	k.lastErr, k.lastErrAt = f.err, time.Now()
-	var reauth *ReauthError
-	if errors.As(f.err, &reauth) {
+	if isFinal(f.err) {
 		k.retryAt = now + recheck
 		k.nextTry.Store(int64(k.retryAt))
 		return
@@ -286,6 +283,12 @@ func (k *keeper) failed(f *flight) {
 	}
 	k.retryAt = now + needed
 	k.nextTry.Store(int64(now + delay))
+}
+
+// isFinal reports whether a new sign-in is what helps.
+func isFinal(err error) bool {
+	var reauth *ReauthError
+	return errors.As(err, &reauth) || errors.Is(err, ErrRefused)
 }
 
 // reset makes l current (nil: nothing is known) whatever flights bring that

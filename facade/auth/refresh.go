@@ -45,9 +45,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // nothing new may begin.
 func (s *session) refresh(ctx context.Context, f *flight) (*lease, error) {
 	l, err := persist(ctx, f.early, func(ctx context.Context) (*lease, error) { return s.attempt(ctx, f) })
-	var reauth *ReauthError
 	switch {
-	case err == nil, errors.Is(err, errBusy), errors.As(err, &reauth):
+	case err == nil, errors.Is(err, errBusy), isFinal(err):
 		return l, err
 	case ctx.Err() != nil:
 		return nil, ErrClosed
@@ -109,8 +108,11 @@ func (s *session) attempt(ctx context.Context, f *flight) (*lease, error) {
 		return nil, storeError("load", s.key, err)
 	}
 	v := s.view(f)
-	if act := decide(r, v); act != actSend {
+	switch act := decide(r, v); {
+	case act != actSend:
 		return s.answer(r, act, f)
+	case f.spared:
+		return nil, ErrRefused
 	}
 	return s.locked(ctx, f)
 }
@@ -193,6 +195,8 @@ func (s *session) locked(ctx context.Context, f *flight) (*lease, error) {
 		return nil, storeError("lock", s.key, errContract)
 	case !x.ran && f.early && lockCtx.Err() != nil:
 		return nil, errBusy
+	case !x.ran && lockCtx.Err() != nil:
+		return nil, storeError("lock", s.key, fmt.Errorf("another process has had it for %s: %w", wait, err))
 	case !x.ran:
 		return nil, storeError("lock", s.key, err)
 	case x.act != actSend:
@@ -238,16 +242,19 @@ func (s *session) exchange(ctx context.Context, current []byte, f *flight) excha
 // exchanged publishes what an exchange led to. saveErr is not nil if the store
 // may not have taken it: then it stays pending.
 func (s *session) exchanged(x exchange, saveErr error, f *flight) (*lease, error) {
+	var l *lease
+	if x.next.Ended == nil {
+		l = s.issued(x.next, x.asked)
+	}
 	if saveErr != nil {
 		u := &unsaved{record: x.next, data: x.data, from: x.store.Version, err: saveErr, at: time.Now()}
-		f.changes = append(f.changes, s.change(ChangePending, nil, storeError("save", s.key, saveErr)))
+		f.changes = append(f.changes, s.change(ChangePending, l, storeError("save", s.key, saveErr)))
 		s.keep(u)
 	}
 	if x.next.Ended != nil {
 		s.tellEnd(x.next, f)
 		return s.over(x.next, f.rejected)
 	}
-	l := s.issued(x.next, x.asked)
 	if saveErr == nil {
 		f.changes = append(f.changes, s.change(ChangeRotated, l, nil))
 	}

@@ -93,3 +93,29 @@ func TestARefusedTokenOfADeadSessionIsNotHandedOutAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestASignInElsewhereEndsTheRefusals: whoever refuses fresh tokens may like
+// those of another sign-in.
+func TestASignInElsewhereEndsTheRefusals(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		tok := mustToken(t, p.src)
+		tok, err := p.src.Renew(t.Context(), tok)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := s.requests()
+		for range 10 {
+			if _, err := p.src.Renew(t.Context(), tok); !errors.Is(err, ErrRefused) {
+				t.Errorf("Renew: %v", err)
+			}
+			if mustToken(t, p.src) != tok { // calls go on meanwhile
+				t.Error("another token")
+			}
+			time.Sleep(time.Second)
+		}
+		s.signIn(t, store)
+		if next, err := p.src.Renew(t.Context(), tok); err != nil || next == tok || s.requests() != n {
+			t.Errorf("after a sign-in elsewhere: %v, %d requests", err, s.requests()-n)
+		}
+	})
+}

@@ -16,7 +16,6 @@ type session struct {
 	all    *Sessions
 	key    string
 	issuer string
-	origin string
 	poster *poster
 	logger *slog.Logger
 
@@ -42,7 +41,7 @@ func newSession(all *Sessions, key string, e Endpoint) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{all: all, key: key, issuer: p.url, origin: e.Origin, poster: p, logger: all.logger, saving: make(chan struct{}, 1)}
+	s := &session{all: all, key: key, issuer: p.url, poster: p, logger: all.logger, saving: make(chan struct{}, 1)}
 	if s.logger == nil {
 		s.logger = e.Logger
 	}
