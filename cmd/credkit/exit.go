@@ -82,7 +82,11 @@ func explain(err error) string {
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE):
 		return ""
-	case errors.As(err, &usage), errors.As(err, &config):
+	case errors.As(err, &usage):
+	case errors.As(err, &config):
+		if errors.As(err, &token) {
+			advice = append(advice, appAdvice(token))
+		}
 	case errors.Is(err, facade.ErrRetired):
 		advice = append(advice, "for a compatible deployment set "+envCertnBase)
 	case errors.As(err, &scope):
@@ -92,7 +96,7 @@ func explain(err error) string {
 	case errors.As(err, &reauth):
 		advice = append(advice, "run: credkit login")
 	case errors.As(err, &token) && refuses(token):
-		advice = append(advice, "check "+envCosmicID+" and "+envCosmicSecret+", and that they belong to "+envCosmicBase)
+		advice = append(advice, appAdvice(token))
 	case errors.Is(err, facade.ErrUnauthorized):
 		advice = append(advice, unauthorized(err))
 	case errors.Is(err, context.DeadlineExceeded):
@@ -101,11 +105,25 @@ func explain(err error) string {
 	return "credkit: " + strings.Join(append([]string{err.Error()}, advice...), "\n  ")
 }
 
+const (
+	cosmicAdvice = "check " + envCosmicID + " and " + envCosmicSecret + ", and that they belong to " + envCosmicBase
+	certnAdvice  = "check " + envCertnID + " and " + envCertnSecret + ", and that they belong to " + envCertnBase
+)
+
+// appAdvice names the settings that a token endpoint refused. Only Certn's
+// app signs in for itself.
+func appAdvice(e *auth.TokenError) string {
+	if e.Grant == "client_credentials" {
+		return certnAdvice
+	}
+	return cosmicAdvice
+}
+
 // unauthorized says what helps against a 401.
 func unauthorized(err error) string {
 	var call *facade.Error
 	if errors.As(err, &call) && call.Service == certn.Service.Name {
-		return "check " + envCertnID + " and " + envCertnSecret + ", and that they belong to " + envCertnBase
+		return certnAdvice
 	}
 	return "run: credkit login, or give " + envCosmicToken + " a token that is good"
 }

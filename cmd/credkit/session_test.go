@@ -170,7 +170,7 @@ func TestWhatIsNotAllowedEndsWith3(t *testing.T) {
 	t.Run("a Certn key that is refused", func(t *testing.T) {
 		w := newWorld(t)
 		w.env[envCertnSecret] = "wrong-secret-value"
-		contain(t, w.run(t, "users").expect(t, exitNotAllowed).stderr, "does not accept the client")
+		contain(t, w.run(t, "users").expect(t, exitNotAllowed).stderr, "does not accept the client", envCertnSecret)
 	})
 	t.Run("a COSMIC app that is refused", func(t *testing.T) {
 		w := newWorld(t)
