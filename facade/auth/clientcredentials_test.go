@@ -219,3 +219,37 @@ func TestATokenStoreWhoseLockCannotBeHadCostsTheSharingAlone(t *testing.T) {
 		close(release)
 	})
 }
+
+func TestARefusedClientTokenCausesNoStorm(t *testing.T) {
+	for name, opts := range map[string][]ClientCredentialsOption{"alone": nil, "shared": {WithTokenStore(NewMemoryStore(), "k")}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newTokenServer()
+				src := clientOf(t, s, opts...)
+				begin := time.Now()
+				for time.Since(begin) < 10*time.Minute {
+					if _, err := src.Renew(t.Context(), mustToken(t, src)); err != nil && !errors.Is(err, ErrRefused) {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Second)
+				}
+				if n := s.requests(); n < 8 || n > 12 {
+					t.Errorf("%d requests in ten minutes", n)
+				}
+			})
+		})
+	}
+}
+
+// TestARefreshTokenForAClientIsDropped: RFC 6749 section 4.4.3 says that there
+// should be none.
+func TestARefreshTokenForAClientIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		s.then(says(200, "application/json", `{"access_token":"a","refresh_token":"secret-refresh","expires_in":60}`))
+		mustToken(t, clientOf(t, s, WithTokenStore(store, "k")))
+		if r := stored(t, store); r.RefreshToken != "" || r.AccessToken != "a" {
+			t.Error("the refresh token was kept")
+		}
+	})
+}

@@ -334,3 +334,16 @@ func TestATokenAtHandServesOnWhenItsRenewalTakesLong(t *testing.T) {
 		}
 	})
 }
+
+func TestAFailedEarlyRenewalDelaysNobodyWhoNeedsAToken(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		old := mustToken(t, p.src)
+		time.Sleep(3569*time.Second + 700*time.Millisecond)
+		s.then(says(503, "", ""))
+		mustToken(t, p.src)
+		time.Sleep(400 * time.Millisecond) // now in the mandatory window
+		if mustToken(t, p.src) == old {
+			t.Error("the old token was handed out without another attempt")
+		}
+	})
+}

@@ -119,3 +119,18 @@ func TestASignInElsewhereEndsTheRefusals(t *testing.T) {
 		}
 	})
 }
+
+func TestALate401IsAnsweredWithTheTokenAtHand(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		first := mustToken(t, p.src)
+		second, err := p.src.Renew(t.Context(), first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3575 * time.Second) // in its mandatory window, and it cannot be renewed
+		s.then(says(403, "", ""))
+		if tok, err := p.src.Renew(t.Context(), first); err != nil || tok != second {
+			t.Errorf("Renew: %v", err)
+		}
+	})
+}

@@ -86,3 +86,26 @@ func TestManySessionsShareOneSource(t *testing.T) {
 		}
 	})
 }
+
+func TestASignInForAnotherIssuerIsNotHandedOutHere(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		mustToken(t, p.src)
+		e := s.endpoint()
+		e.TokenURL = "https://demo.example.com/token"
+		g, err := NewGrant(e, testApp, tokenOf("secret-access-demo", "r", time.Now().Add(time.Hour)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.SignIn(t.Context(), "k", g); err != nil {
+			t.Fatal(err)
+		}
+		var ce *ConfigError
+		if _, err := p.src.Token(t.Context()); !errors.As(err, &ce) {
+			t.Errorf("a session of another issuer: %v", err)
+		}
+		version := stored(t, store).Version
+		if err := p.SignIn(t.Context(), "k", g); err != nil || stored(t, store).Version == version {
+			t.Errorf("a second sign-in with one grant has the same version; %v", err)
+		}
+	})
+}
