@@ -16,7 +16,7 @@ type certsCommand struct {
 	Expired  bool     `help:"Only those that have expired."`
 	Type     []string `placeholder:"SLUG" help:"Only those of this type. May be repeated."`
 	Status   []string `placeholder:"WORD" help:"Only those with this word as their validity, lifecycle or verification status. May be repeated."`
-	Limit    int      `placeholder:"N" help:"Stop after so many."`
+	Limit    int      `placeholder:"N" help:"Stop after so many. Default: all of them."`
 }
 
 // Run lists the certifications of who is signed in.

@@ -67,7 +67,7 @@ func (c *demoCommand) Run(ctx context.Context, p *program) error {
 	d.page.section("What now?")
 	d.page.command(self()+" sandbox", "both services for you to play with")
 	d.page.command(self(), "the help, by example")
-	d.page.command("README.md", "the same in your Go program, in ten lines")
+	d.page.command("README.md", "the same in your Go program")
 	d.page.faint("\n%d requests in %.1f s, all on this machine. Nothing was stored.", d.sb.Counters().Requests, time.Since(start).Seconds())
 	return d.page.err
 }

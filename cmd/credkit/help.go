@@ -51,6 +51,7 @@ const help = `credkit: your COSMIC certifications and your team's Certn users
   credkit drift                   do the answers still match openapi.yaml?
 
 # More:
+  credkit --help                  all commands
   credkit certs --help            the flags of a command
   --output table|json|jsonl|csv   default: table on a terminal, jsonl in a pipe
   -v                              log each request to stderr, redacted
@@ -59,8 +60,10 @@ const help = `credkit: your COSMIC certifications and your team's Certn users
   environment                     COSMIC_BASE_URL, COSMIC_CLIENT_ID,
                                   COSMIC_CLIENT_SECRET, COSMIC_ACCESS_TOKEN,
                                   CERTN_BASE_URL, CERTN_CLIENT_ID,
-                                  CERTN_CLIENT_SECRET, CREDKIT_STORE (a folder
-                                  or a postgres:// URL), CREDKIT_SESSION
+                                  CERTN_CLIENT_SECRET,
+                                  CREDKIT_STORE    where sessions are kept: a
+                                    folder or a postgres:// URL
+                                  CREDKIT_SESSION  which one: any name
 `
 
 // helpByExample is what credkit alone prints.

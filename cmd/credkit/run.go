@@ -63,10 +63,13 @@ func run(ctx context.Context, args []string, env func(string) string, stdin io.R
 }
 
 func (p *program) run(ctx context.Context, args []string) (err error) {
-	if len(args) > 0 && args[0] == "help" { // what many try first
+	switch { // what many try first
+	case len(args) > 0 && args[0] == "help":
 		if args = args[1:]; len(args) > 0 {
 			args = append(args, "--help")
 		}
+	case len(args) == 1 && args[0] == "--version":
+		args = []string{"version"}
 	}
 	if len(args) == 0 {
 		_, err := io.WriteString(p.stdout, helpByExample(p.paint()))

@@ -164,5 +164,6 @@ func TestVersion(t *testing.T) {
 	w := &world{}
 	contain(t, w.run(t, "version", "-o", "table").expect(t, exitDone).stdout, "credkit   ", "go        go1.")
 	contain(t, w.run(t, "version").expect(t, exitDone).stdout, `{"version":"`)
+	contain(t, w.run(t, "--version").expect(t, exitDone).stdout, `{"version":"`)
 	contain(t, w.run(t, "version", "-o", "csv").expect(t, exitDone).stdout, "version,revision,go,platform\n")
 }

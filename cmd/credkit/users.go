@@ -7,7 +7,7 @@ import (
 )
 
 type usersCommand struct {
-	Limit int `placeholder:"N" help:"Stop after so many."`
+	Limit int `placeholder:"N" help:"Stop after so many. Default: all of them."`
 }
 
 // Run lists the users of the Certn account.
