@@ -90,7 +90,7 @@ func ExampleSessions() {
 	if err := workers.Close(ctx); err != nil {
 		log.Fatal(err)
 	}
-	// Output:
+	// Unordered output:
 	// worker-42 signed_in
 	// worker-42 adopted
 	// worker-42 rotated

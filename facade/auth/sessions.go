@@ -39,7 +39,8 @@ type Sessions struct {
 type SessionsOption func(*Sessions) error
 
 // OnChange calls f after every change of any session. f runs outside of all
-// locks, possibly on several goroutines at once, and [Sessions.Close] waits for
+// locks, possibly on several goroutines at once and so in another order than
+// the changes happened (Change.At has that), and [Sessions.Close] waits for
 // it: it must return, and must not call Close.
 func OnChange(f func(Change)) SessionsOption {
 	return func(s *Sessions) error {
