@@ -1,6 +1,7 @@
 package facade
 
 import (
+	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
@@ -19,18 +20,21 @@ type Certification struct {
 	cosmic.Certification
 	// Extra has the members that the specification does not know, as they
 	// came; nil if there are none. It is written flat by json.Marshal.
-	Extra extra `json:",embed"`
+	Extra map[string]json.RawMessage `json:",embed"`
 }
 
-// CertificationCreate is what can be set when a certification is created.
-// Zero fields are not sent.
+// CertificationCreate is what can be set when a certification is created: its
+// type, holder, issuer, serial number, days and origin. Zero fields are not
+// sent. Which of them the service requires is not documented.
 type CertificationCreate = cosmic.CertificationCreate
 
 // Me is who an access token speaks for. Scopes may stand under older names;
 // [Cosmic.Scopes] gives the current ones.
 type Me = cosmic.Me
 
-// Date is a calendar day; the zero Date is no day.
+// Date is a calendar day; the zero Date is no day. Package
+// [github.com/credkit/credkit-go/api/date] makes one: date.Of(2027, time.May,
+// 31), date.FromTime, date.Parse.
 type Date = date.Date
 
 // bareCertification has the fields of a Certification without its methods.

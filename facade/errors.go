@@ -37,7 +37,8 @@ var (
 	ErrTooMany = errors.New("too many")
 )
 
-// Error is a call that failed, whatever the reason. It answers errors.Is for
+// Error is a call that failed, whatever the reason but one: a call that is not
+// made for want of a scope is a [*ScopeError] alone. It answers errors.Is for
 // the Err variables of this package, and unwraps to the cause: a network
 // error, the context's error, an error of package auth. It never holds a
 // token, and of the answer's body only what a person needs, redacted.

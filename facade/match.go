@@ -8,7 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// UUID is the type of the services' ids.
+// UUID is the type of the services' ids, that of github.com/google/uuid, whose
+// Parse reads one.
 type UUID = uuid.UUID
 
 // Match picks elements of a list. Lists are filtered here, while they are

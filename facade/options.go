@@ -32,11 +32,31 @@ const (
 type Option func(*settings) error
 
 // Limiter holds calls back before a service has to refuse them: see
-// [WithLimiter].
+// [WithLimiter]. It is an interface of two methods, both safe for use by many
+// goroutines:
+//
+//	// Wait returns when one request may be sent, and counts it. It returns
+//	// at once with an error if that cannot be before ctx ends.
+//	Wait(ctx context.Context) error
+//	// Refused hears that the server answered 429, and for how long it asked
+//	// to be left alone; zero if it did not say.
+//	Refused(retryAfter time.Duration)
 type Limiter = transport.Limiter
 
 // RetryPolicy says how often and how patiently a call is sent again: see
-// [WithRetry].
+// [WithRetry]. A field that is zero has its default:
+//
+//	// MaxAttempts is the most times a call is sent, the first included.
+//	// Default 4; 1 never sends again.
+//	MaxAttempts int
+//	// FirstDelay is the mean of the first wait; each wait is drawn between
+//	// zero and twice its mean, and the mean doubles. Default 200 ms.
+//	FirstDelay time.Duration
+//	// MaxDelay is the longest mean, also of the first wait. Default 10 s.
+//	MaxDelay time.Duration
+//	// MaxRetryAfter is the longest Retry-After that is waited for; a longer
+//	// one fails the call at once. Default one minute.
+//	MaxRetryAfter time.Duration
 type RetryPolicy = transport.RetryPolicy
 
 // ScopeCheck says when a call's scopes are checked.
@@ -102,11 +122,11 @@ func WithHTTPClient(client *http.Client) Option {
 }
 
 // DefaultTimeout bounds one request where no http.Client with a Timeout is
-// given.
+// given: one minute.
 const DefaultTimeout = transport.DefaultTimeout
 
 // WithLogger has requests (debug), repeated calls (info) and what happens to
-// sessions logged, always redacted.
+// sessions logged, always redacted. Nil, the default, is silence.
 func WithLogger(logger *slog.Logger) Option {
 	return func(s *settings) error {
 		s.logger = logger
@@ -153,6 +173,7 @@ func WithMiddleware(middleware ...func(http.RoundTripper) http.RoundTripper) Opt
 }
 
 // WithScopeCheck says when scopes are checked; the default is [CheckBefore].
+// Certn has no scopes: it changes nothing there.
 func WithScopeCheck(check ScopeCheck) Option {
 	return func(s *settings) error {
 		if check != CheckBefore && check != CheckNever {
@@ -164,6 +185,9 @@ func WithScopeCheck(check ScopeCheck) Option {
 }
 
 // WithRetry sets how calls are sent again; zero fields keep their defaults.
+// Besides, the calls of a client share a budget of 50 repeats, and each call
+// that succeeds earns back a tenth of one; with none left, nothing is sent
+// again.
 func WithRetry(policy RetryPolicy) Option {
 	return func(s *settings) error {
 		if policy.MaxAttempts < 0 || policy.FirstDelay < 0 || policy.MaxDelay < 0 || policy.MaxRetryAfter < 0 {

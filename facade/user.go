@@ -1,6 +1,7 @@
 package facade
 
 import (
+	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
@@ -15,7 +16,7 @@ type User struct {
 	certn.User
 	// Extra has the members that the specification does not know, as they
 	// came; nil if there are none. It is written flat by json.Marshal.
-	Extra extra `json:",embed"`
+	Extra map[string]json.RawMessage `json:",embed"`
 }
 
 // bareUser has the fields of a User without its methods.
