@@ -60,6 +60,7 @@ func newClient(service *spec.Service, credentials auth.Credentials, opts []Optio
 		Origin:     safehttp.Origin(s.base),
 		TokenURL:   base + service.TokenPath,
 		HTTPClient: s.httpClient,
+		UserAgent:  s.userAgent,
 		Logger:     s.logger,
 	}
 	if service.AuthorizePath != "" {
