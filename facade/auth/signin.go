@@ -112,9 +112,9 @@ func newState() string {
 // made to the redirect URI, and exchanges its code for tokens. e and app must
 // be those of [Begin]. Save the grant with [Sessions.SignIn].
 //
-// p is spent once: a second answer to it is a *SignInError, here and, for
-// what was sealed, in every process with the same Sealer; elsewhere the code,
-// which a server takes once, is what stops it. An answer with another state
+// p is spent once: a second answer to it is a *SignInError, also where it was
+// sealed and came back through the same Sealer. In another process it is the
+// code, which a server takes once, that stops a second answer. An answer with another state
 // is ErrState and spends nothing. Further errors: *SignInError when the person
 // declined or took longer than ten minutes, *TokenError, *ConfigError.
 func Complete(ctx context.Context, e Endpoint, app App, p Pending, query url.Values) (Grant, error) {
