@@ -17,12 +17,12 @@ import (
 const module = "github.com/credkit/credkit-go"
 
 // promised reports whether the Go API promise covers a package: what can be
-// imported, but for what serves the sandbox and the generators alone.
+// imported, but for what serves the sandbox, the generators and tests alone.
 func promised(path, name string) bool {
 	switch {
 	case name == "main", strings.Contains(path+"/", "/internal/"):
 		return false
-	case strings.HasPrefix(path, module+"/api/server"):
+	case strings.HasPrefix(path, module+"/api/server"), path == module+"/facade/auth/pgstore/pgtest":
 		return false
 	}
 	return path == module || strings.HasPrefix(path, module+"/")
