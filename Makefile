@@ -23,7 +23,7 @@ generate: ## Write the generated code, the grades and the README's table anew fr
 lint: ## Run the linters and the specification's gates
 	bash api/lint/check.sh
 
-bench: ## Measure beside the peers and print the ratios
+bench: ## Measure beside the peers, print the ratios and write them into README.md
 	cd facade/bench && $(GO) run . -readme ../../README.md
 
 reliability: ## Run the long tests: many processes, kill -9, a soak; figures are printed
