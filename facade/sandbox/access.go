@@ -88,7 +88,8 @@ func (s *Sandbox) scopesOf(f *family) []string {
 }
 
 // SetScopes changes the API scopes chosen for an app. Access tokens issued
-// from then on carry them, in running sessions too.
+// from then on carry them, in running sessions too. No scopes is none at all.
+// The error is about an app that is not registered or a word that is no scope.
 func (s *Sandbox) SetScopes(clientID string, scopes ...string) error {
 	if _, ok := s.app(clientID); !ok {
 		return unknown("app", clientID)

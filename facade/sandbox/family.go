@@ -146,7 +146,7 @@ func (s *Sandbox) Sessions() []Session {
 
 // EndSession ends a session with a code such as [SessionNotFound]: its
 // refresh tokens get that code from now on. Access tokens stay good to their
-// end.
+// end. The error is about an unknown session or an empty code.
 func (s *Sandbox) EndSession(id, code string) error {
 	if code == "" {
 		return fmt.Errorf("sandbox: ending a session needs a code, such as %s", SessionNotFound)

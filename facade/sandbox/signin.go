@@ -32,7 +32,8 @@ type SignIn struct {
 
 // SignIn signs user in at the first app, as if on the consent page, and
 // returns the session's tokens. The empty user is the first one. Without
-// scopes the session has those of the app.
+// scopes the session has those of the app. The error is about an unknown user
+// or a word that is no scope.
 func (s *Sandbox) SignIn(user string, scopes ...string) (Tokens, error) {
 	return s.SignInWith(SignIn{User: user, Scopes: scopes})
 }
@@ -43,7 +44,8 @@ func (s *Sandbox) AccessToken(user string, scopes ...string) (string, error) {
 	return t.AccessToken, err
 }
 
-// SignInWith signs in without the consent page.
+// SignInWith signs in without the consent page. The error is about an unknown
+// app or user, or a word that is no scope.
 func (s *Sandbox) SignInWith(in SignIn) (Tokens, error) {
 	app := &s.set.apps[0]
 	if in.ClientID != "" {
