@@ -214,13 +214,24 @@ func (s *Sessions) Close(ctx context.Context) error {
 	s.tasks.close()
 	s.stop()
 	defer s.kill()
+	var saves tasks
+	s.saveAtLast(ctx, &saves)
 	if err := s.tasks.wait(ctx); err != nil {
 		return errors.Join(append([]error{fmt.Errorf("auth: closing sessions: token requests were still in flight: %w", err)}, s.unsaved()...)...)
 	}
-	for _, o := range s.all() {
-		o.saveAtLast(ctx)
-	}
+	s.saveAtLast(ctx, &saves) // what requests in flight have left
+	_ = saves.wait(ctx)       // what is not saved by then is told of
 	return errors.Join(s.unsaved()...)
+}
+
+// saveAtLast begins to save what is pending, all sessions at once: one that
+// cannot be saved, or a request in flight, takes no time from the others.
+func (s *Sessions) saveAtLast(ctx context.Context, saves *tasks) {
+	for _, o := range s.all() {
+		if o.pending.Load() != nil {
+			saves.start(func(context.Context) { o.saveAtLast(ctx) })
+		}
+	}
 }
 
 func (s *Sessions) all() []*session {
