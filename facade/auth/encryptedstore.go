@@ -37,7 +37,7 @@ func NewEncryptedStore(store Store, keys ...EncryptionKey) (*EncryptedStore, err
 	}
 	seen := make(map[keyID]bool)
 	for i, key := range keys {
-		if key.aead == nil {
+		if key.aead.reveal() == nil {
 			return nil, fmt.Errorf("auth: encrypting a store: encryption key %d is the zero key: make it with NewEncryptionKey", i+1)
 		}
 		if seen[key.id] {

@@ -38,7 +38,7 @@ func (id keyID) String() string { return hex.EncodeToString(id[:]) }
 // thousand sessions refreshed each hour take 49 years to get there.
 type EncryptionKey struct {
 	id   keyID
-	aead cipher.AEAD
+	aead hidden[cipher.AEAD]
 }
 
 // NewEncryptionKey makes a key of a secret of at least 32 bytes, which must
@@ -64,9 +64,11 @@ func NewEncryptionKey(secret []byte) (EncryptionKey, error) {
 	if err != nil {
 		return EncryptionKey{}, fmt.Errorf("auth: deriving an encryption key: %w", err)
 	}
-	if key.aead, err = cipher.NewGCMWithRandomNonce(block); err != nil {
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
 		return EncryptionKey{}, fmt.Errorf("auth: deriving an encryption key: %w", err)
 	}
+	key.aead = hide(&aead)
 	return key, nil
 }
 
@@ -97,16 +99,17 @@ func (k EncryptionKey) LogValue() slog.Value { return slog.StringValue(k.String(
 
 // seal encrypts record for its place under name.
 func (k EncryptionKey) seal(name string, record []byte) []byte {
-	sealed := make([]byte, 0, sealedHeader+k.aead.Overhead()+len(record))
+	aead := *k.aead.reveal()
+	sealed := make([]byte, 0, sealedHeader+aead.Overhead()+len(record))
 	sealed = append(sealed, sealedMagic...)
 	sealed = append(sealed, k.id[:]...)
-	return k.aead.Seal(sealed, nil, record, additionalData(sealed, name))
+	return aead.Seal(sealed, nil, record, additionalData(sealed, name))
 }
 
 // open decrypts a record that is under name.
 func (k EncryptionKey) open(name string, sealed []byte) (record []byte, ok bool) {
 	header, ciphertext := sealed[:sealedHeader], sealed[sealedHeader:]
-	record, err := k.aead.Open(nil, nil, ciphertext, additionalData(header, name))
+	record, err := (*k.aead.reveal()).Open(nil, nil, ciphertext, additionalData(header, name))
 	// A record is never empty: [Store] deletes those.
 	return record, err == nil && len(record) > 0
 }

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -16,7 +15,7 @@ import (
 type MemoryStore struct {
 	locks   keylock.Set
 	mu      sync.RWMutex
-	records map[string][]byte
+	records map[string]secret // prints as an address
 }
 
 var _ Store = (*MemoryStore)(nil)
@@ -34,7 +33,7 @@ func (s *MemoryStore) Load(ctx context.Context, key string) ([]byte, error) {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return bytes.Clone(s.records[key]), nil
+	return s.record(key), nil
 }
 
 // Update runs f under the lock of key; see [Store]. A save cannot fail.
@@ -48,7 +47,7 @@ func (s *MemoryStore) Update(ctx context.Context, key string, f func(ctx context
 	}
 	defer unlock()
 	s.mu.RLock()
-	current := bytes.Clone(s.records[key])
+	current := s.record(key)
 	s.mu.RUnlock()
 
 	next, err := f(context.WithoutCancel(ctx), current)
@@ -62,9 +61,18 @@ func (s *MemoryStore) Update(ctx context.Context, key string, f func(ctx context
 		return nil
 	}
 	if s.records == nil {
-		s.records = make(map[string][]byte)
+		s.records = make(map[string]secret)
 	}
-	s.records[key] = bytes.Clone(next)
+	s.records[key] = newSecret(string(next))
+	return nil
+}
+
+// record returns a copy of the record of key, nil if there is none. s.mu is
+// held.
+func (s *MemoryStore) record(key string) []byte {
+	if r, found := s.records[key]; found {
+		return []byte(r.reveal())
+	}
 	return nil
 }
 

@@ -19,7 +19,7 @@ import (
 // (AES-256-GCM). It remembers which of them were completed, so keep one for
 // the life of the program. Safe for many goroutines.
 type Sealer struct {
-	aeads []cipher.AEAD // the first seals, all open
+	aeads []hidden[cipher.AEAD] // the first seals, all open
 	spent ledger
 }
 
@@ -51,7 +51,7 @@ func NewSealer(keys ...[]byte) (*Sealer, error) {
 		if err != nil {
 			return nil, &ConfigError{Problem: "a key of NewSealer cannot be used", err: err}
 		}
-		s.aeads = append(s.aeads, aead)
+		s.aeads = append(s.aeads, hide(&aead))
 	}
 	return s, nil
 }
@@ -65,7 +65,7 @@ func (s *Sealer) Seal(p Pending) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("auth: sealing a sign-in: %w", err)
 	}
-	return base64.RawURLEncoding.Strict().EncodeToString(s.aeads[0].Seal(nil, nil, data, []byte(pendingLabel))), nil
+	return base64.RawURLEncoding.Strict().EncodeToString((*s.aeads[0].reveal()).Seal(nil, nil, data, []byte(pendingLabel))), nil
 }
 
 // Open returns what was sealed. It fails for text that no key of the Sealer
@@ -76,7 +76,7 @@ func (s *Sealer) Open(sealed string) (Pending, error) {
 		return Pending{}, errors.New("auth: the sealed sign-in cannot be read")
 	}
 	for _, aead := range s.aeads {
-		plain, err := aead.Open(nil, nil, data, []byte(pendingLabel))
+		plain, err := (*aead.reveal()).Open(nil, nil, data, []byte(pendingLabel))
 		if err != nil {
 			continue
 		}

@@ -46,6 +46,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 
 	"github.com/credkit/credkit-go/facade/auth"
@@ -95,6 +96,12 @@ func New(db *sql.DB, opts ...Option) (*Store, error) {
 // MaxRefreshes returns how many Updates can run at once, see
 // [WithMaxRefreshes].
 func (s *Store) MaxRefreshes() int { return s.set.refreshes }
+
+// String names the table. The database's password stays out of it.
+func (s *Store) String() string { return fmt.Sprintf("pgstore.Store(%s)", s.set.table) }
+
+// Format writes String for every verb.
+func (s *Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // Update runs f under the row lock of key; see [auth.Store].
 func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Context, current []byte) ([]byte, error)) error {
