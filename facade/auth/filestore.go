@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -21,6 +22,10 @@ const (
 	lockSuffix   = ".lock"   // locked during an Update, empty, never removed
 	tempSuffix   = ".tmp"    // a record being written, under the lock
 )
+
+// relockWithin is how long a save waits for a lock whose file was removed: for
+// longer than the token request of who has it now.
+const relockWithin = 2 * TokenTimeout
 
 // FileStore is a [Store] in a folder of a local disk, for any number of
 // processes of one user on one machine. A record file a key is replaced in
@@ -94,11 +99,11 @@ func (s *FileStore) Update(ctx context.Context, key string, f func(ctx context.C
 		return fmt.Errorf("auth: locking %q: %w", key, err)
 	}
 	defer release()
-	unlock, err := lockFile(ctx, s.path(key, lockSuffix))
+	lock, err := lockFile(ctx, s.path(key, lockSuffix))
 	if err != nil {
 		return fmt.Errorf("auth: locking %q: %w", key, err)
 	}
-	defer unlock()
+	defer lock.unlock()
 
 	current, err := s.readDurably(key)
 	if err == nil {
@@ -107,9 +112,16 @@ func (s *FileStore) Update(ctx context.Context, key string, f func(ctx context.C
 	if err != nil {
 		return fmt.Errorf("auth: updating %q: %w", key, err)
 	}
-	next, err := f(context.WithoutCancel(ctx), current)
+	next, err := f(context.WithoutCancel(ctx), bytes.Clone(current))
 	if err != nil || next == nil {
 		return err
+	}
+	if lock.lost() {
+		again, err := s.relock(key, current)
+		if err != nil {
+			return fmt.Errorf("auth: saving %q: %w", key, err)
+		}
+		defer again.unlock()
 	}
 	if len(next) == 0 {
 		err = s.remove(key)
@@ -120,6 +132,26 @@ func (s *FileStore) Update(ctx context.Context, key string, f func(ctx context.C
 		return fmt.Errorf("auth: saving %q: %w%s", key, err, hint(err, s.path(key, recordSuffix)))
 	}
 	return nil
+}
+
+// relock takes the lock of key again after somebody has removed its file while
+// f ran. Who has had the lock since may have changed the record.
+func (s *FileStore) relock(key string, current []byte) (*fileLock, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), relockWithin)
+	defer cancel()
+	lock, err := lockFile(ctx, s.path(key, lockSuffix))
+	if err != nil {
+		return nil, fmt.Errorf("its lock file was removed: %w", err)
+	}
+	stored, err := s.read(key)
+	if err == nil && !bytes.Equal(stored, current) {
+		err = ErrConflict
+	}
+	if err != nil {
+		lock.unlock()
+		return nil, err
+	}
+	return lock, nil
 }
 
 // Keys walks the records that were there when the walk began. Records that
@@ -243,15 +275,15 @@ func (s *FileStore) sweep() error {
 	}
 	for _, name := range names {
 		temp := filepath.Join(s.dir, name)
-		unlock, err := tryLockFile(strings.TrimSuffix(temp, tempSuffix) + lockSuffix)
+		lock, err := tryLockFile(strings.TrimSuffix(temp, tempSuffix) + lockSuffix)
 		if err != nil {
 			return err
 		}
-		if unlock == nil {
+		if lock == nil {
 			continue
 		}
 		err = removeFile(temp)
-		unlock()
+		lock.unlock()
 		if err != nil {
 			return err
 		}

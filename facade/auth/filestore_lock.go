@@ -20,16 +20,15 @@ const (
 )
 
 // lockFile locks the file at path, which it creates if need be, against
-// every other process, and returns the function that unlocks it. If ctx ends
-// first, its error comes back. The file is never removed: a process that
+// every other process, until it is unlocked. If ctx ends first, its error comes back. The file is never removed: a process that
 // locks a removed file excludes nobody. Should somebody else have removed it,
 // the lock of the old file is given up for that of the new one.
-func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+func lockFile(ctx context.Context, path string) (*fileLock, error) {
 	poll := firstLockPoll
 	for {
-		unlock, err := tryLockFile(path)
-		if unlock != nil || err != nil {
-			return unlock, err
+		held, err := tryLockFile(path)
+		if held != nil || err != nil {
+			return held, err
 		}
 		select {
 		case <-ctx.Done():
@@ -40,9 +39,21 @@ func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 	}
 }
 
-// tryLockFile locks the file at path. It returns a nil function if another
-// process holds the lock.
-func tryLockFile(path string) (unlock func(), err error) {
+// A fileLock is the lock of a file that is held.
+type fileLock struct {
+	lock *flock.Flock
+	path string
+}
+
+func (l *fileLock) unlock() { _ = l.lock.Close() }
+
+// lost reports whether somebody has removed the file since, so that others may
+// hold a lock at its path.
+func (l *fileLock) lost() bool { return errors.Is(checkLocked(l.lock, l.path), errLockReplaced) }
+
+// tryLockFile locks the file at path. It returns nil if another process holds
+// the lock.
+func tryLockFile(path string) (*fileLock, error) {
 	lock := flock.New(path)
 	ok, err := lock.TryLock()
 	if err != nil {
@@ -51,15 +62,15 @@ func tryLockFile(path string) (unlock func(), err error) {
 	if !ok {
 		return nil, nil
 	}
-	unlock = func() { _ = lock.Close() }
+	held := &fileLock{lock, path}
 	if err := checkLocked(lock, path); err != nil {
-		unlock()
+		held.unlock()
 		if errors.Is(err, errLockReplaced) {
 			return nil, nil
 		}
 		return nil, err
 	}
-	return unlock, nil
+	return held, nil
 }
 
 var errLockReplaced = errors.New("the lock file was replaced")

@@ -226,3 +226,32 @@ func TestFileStoreRefusesWhatIsNoFolder(t *testing.T) {
 		t.Error("an empty name was taken")
 	}
 }
+
+// TestFileStoreNoticesThatItsLockWasRemoved: an administrator who tidies up
+// lets a second process in; the first must not overwrite what that one saved.
+func TestFileStoreNoticesThatItsLockWasRemoved(t *testing.T) {
+	store, dir := newFileStore(t)
+	other, err := auth.NewFileStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	removes := func(meanwhile func()) error {
+		return store.Update(t.Context(), "a", func(_ context.Context, current []byte) ([]byte, error) {
+			clear(current) // it is ours
+			if err := os.Remove(only(t, dir, ".lock")); err != nil {
+				t.Error(err)
+			}
+			meanwhile()
+			return []byte("the first's"), nil
+		})
+	}
+	save(t, store, "a", "record")
+	if err := removes(func() { save(t, other, "a", "the second's") }); !errors.Is(err, auth.ErrConflict) {
+		t.Errorf("Update gave %v, want ErrConflict", err)
+	}
+	wantRecord(t, store, "a", "the second's")
+	if err := removes(func() {}); err != nil {
+		t.Errorf("Update with nobody else there: %v", err)
+	}
+	wantRecord(t, store, "a", "the first's")
+}
