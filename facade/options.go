@@ -115,8 +115,9 @@ func WithHTTPClient(client *http.Client) Option {
 		if client == nil {
 			return errors.New("WithHTTPClient: the client is nil")
 		}
-		copied := *client
-		s.httpClient = &copied
+		// Whoever uses the client copies it. Here that would make every client
+		// of the facade an endpoint of its own, with a session of its own.
+		s.httpClient = client
 		return nil
 	}
 }
