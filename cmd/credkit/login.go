@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/cli/browser"
 
@@ -72,6 +73,14 @@ func (c *loginCommand) options(p *program) []auth.SignInOption {
 	}
 }
 
+// counted is a number of things in words: 1 scope, 2 scopes.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // greet says who is signed in, and what will not work.
 func (c *loginCommand) greet(ctx context.Context, p *program, sessions *auth.Sessions, store *openStore, grant auth.Grant) error {
 	key := p.sessionKey()
@@ -87,7 +96,10 @@ func (c *loginCommand) greet(ctx context.Context, p *program, sessions *auth.Ses
 		if me.User.Email != "" {
 			who += " <" + me.User.Email + ">"
 		}
-		p.say("Signed in as %s with %d scopes; %s.", printable(who), len(me.Scopes), kept)
+		if who != "" { // the older form of the current user has no name
+			who = " as " + strings.TrimSpace(printable(who))
+		}
+		p.say("Signed in%s with %s; %s.", who, counted(len(me.Scopes), "scope"), kept)
 	}
 	if !grant.CanRenew() {
 		p.say("No refresh token came with it: sign in again at %s.", grant.Token().Expires().Local().Format("15:04 on 2006-01-02"))

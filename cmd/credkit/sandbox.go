@@ -47,7 +47,7 @@ func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 	}
 	<-ctx.Done()
 	n := sb.Counters()
-	p.say("\nSandbox ended after %d requests, %d sign-ins and %d renewals.", n.Requests, n.SignIns, n.Refreshes)
+	p.say("\nSandbox ended after %s, %s and %s.", counted(n.Requests, "request"), counted(n.SignIns, "sign-in"), counted(n.Refreshes, "renewal"))
 	return nil
 }
 

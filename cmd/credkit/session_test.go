@@ -153,6 +153,16 @@ func TestTheDefaultStoreIsInTheUsersConfiguration(t *testing.T) {
 	}
 }
 
+func TestLoginSaysWhoAndHowManyScopes(t *testing.T) {
+	old := newWorld(t, sandbox.OldMe())
+	contain(t, old.login(t).expect(t, exitDone).stderr, "Signed in with 0 scopes; the session")
+	one := newWorld(t)
+	if err := one.SetScopes("test-app", "qualifications:read"); err != nil {
+		t.Fatal(err)
+	}
+	contain(t, one.login(t).expect(t, exitDone).stderr, "Signed in as Ada Lovelace <ada@example.com> with 1 scope; the session")
+}
+
 func TestWhatIsNotAllowedEndsWith3(t *testing.T) {
 	t.Run("a missing scope, before the call", func(t *testing.T) {
 		w := newWorld(t).withToken(t, "qualifications:read")
