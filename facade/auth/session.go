@@ -117,18 +117,22 @@ func (s *session) settle(ctx context.Context) ([]Change, error) {
 		return nil, nil
 	}
 	var verdict saveAction
+	fault := errContract // until f has run
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	err := s.all.store.Update(ctx, s.key, func(_ context.Context, current []byte) ([]byte, error) {
-		stored, err := parseRecord(current)
-		if err != nil {
-			return nil, err
+		var stored *record
+		if stored, fault = parseRecord(current); fault != nil {
+			return nil, fault
 		}
 		if verdict = decideSave(stored, u.from, u.record.Version); verdict == saveNow {
 			return u.data, nil
 		}
 		return nil, nil
 	})
+	if err == nil {
+		err = fault // the store has kept quiet about it
+	}
 	if err != nil {
 		return nil, storeError("save", s.key, err)
 	}

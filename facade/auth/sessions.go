@@ -185,7 +185,15 @@ func (s *Sessions) Forget(ctx context.Context, key string) error {
 }
 
 func (s *Sessions) replace(ctx context.Context, key string, data []byte) error {
-	return s.store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return data, nil })
+	ran := false
+	err := s.store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) {
+		ran = true
+		return data, nil
+	})
+	if err == nil && !ran {
+		return errContract
+	}
+	return err
 }
 
 // Keys walks the keys of all sessions in the store, in no promised order. An
