@@ -62,7 +62,7 @@ func TestLoginDeniedInABrowser(t *testing.T) {
 }
 
 // opened opens an address and returns the text of the page.
-func opened(t *testing.T, page context.Context, address string) string { //nolint:revive // t comes first in helpers
+func opened(t *testing.T, page context.Context, address string) string { //nolint:revive // t comes first
 	t.Helper()
 	if err := chromedp.Do(page, chromedp.Navigate(address)); err != nil {
 		t.Fatalf("in the browser: %v", err)
@@ -72,7 +72,7 @@ func opened(t *testing.T, page context.Context, address string) string { //nolin
 
 // clicked clicks a button of the consent page and returns the text of the
 // page that follows.
-func clicked(t *testing.T, page context.Context, button string) string { //nolint:revive // t comes first in helpers
+func clicked(t *testing.T, page context.Context, button string) string { //nolint:revive // t comes first
 	t.Helper()
 	if err := chromedp.Do(page,
 		chromedp.Click(chromedp.CSS(`button[value="`+button+`"]`)),
@@ -83,7 +83,7 @@ func clicked(t *testing.T, page context.Context, button string) string { //nolin
 	return shown(t, page)
 }
 
-func shown(t *testing.T, page context.Context) string { //nolint:revive // t comes first in helpers
+func shown(t *testing.T, page context.Context) string { //nolint:revive // t comes first
 	t.Helper()
 	text, err := chromedp.Run(page, chromedp.Text(chromedp.CSS("main")))
 	if err != nil {
@@ -94,7 +94,7 @@ func shown(t *testing.T, page context.Context) string { //nolint:revive // t com
 
 // picture keeps what the browser shows, where the environment names a folder
 // for it in CREDKIT_PICTURES.
-func picture(t *testing.T, page context.Context, name string) { //nolint:revive // t comes first in helpers
+func picture(t *testing.T, page context.Context, name string) { //nolint:revive // t comes first
 	t.Helper()
 	dir := os.Getenv("CREDKIT_PICTURES")
 	if dir == "" {

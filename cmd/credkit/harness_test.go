@@ -94,7 +94,7 @@ func (w *world) run(t *testing.T, args ...string) result {
 	return w.runWith(t, t.Context(), "", args...)
 }
 
-func (w *world) runWith(t *testing.T, ctx context.Context, stdin string, args ...string) result { //nolint:revive // t comes first in helpers
+func (w *world) runWith(t *testing.T, ctx context.Context, stdin string, args ...string) result { //nolint:revive // t comes first
 	t.Helper()
 	var stdout, stderr locked
 	code := run(ctx, args, w.getenv, strings.NewReader(stdin), &stdout, &stderr)
