@@ -2,7 +2,6 @@ package auth
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
@@ -21,12 +20,15 @@ func randomFleets(t *testing.T, n uint64) {
 	t.Helper()
 	rotations, further := 0, 0
 	for seed := range n {
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				current, requests := randomFleet(t, rand.New(rand.NewPCG(seed, 1)))
-				rotations += current
-				further += requests - current
-			})
+		synctest.Test(t, func(t *testing.T) {
+			defer func() {
+				if t.Failed() {
+					t.Logf("this was the fleet of seed %d", seed)
+				}
+			}()
+			current, requests := randomFleet(t, rand.New(rand.NewPCG(seed, 1)))
+			rotations += current
+			further += requests - current
 		})
 	}
 	t.Logf("%d fleets, %d rotations, %d further token requests", n, rotations, further)
