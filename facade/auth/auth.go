@@ -49,6 +49,14 @@ type Endpoint struct {
 	HTTPClient *http.Client
 	// UserAgent is sent with token requests; empty means "credkit-go".
 	UserAgent string
-	// Logger hears of token requests, redacted. Nil means silence.
+	// Logger hears of token requests, redacted. Nil means silence. Sources that
+	// differ in nothing else are one, and log to the logger that came first.
 	Logger *slog.Logger
+}
+
+// apartFromLogger is what of an endpoint makes its sources different: a logger
+// for each request that a program serves must not mean a token for each.
+func (e Endpoint) apartFromLogger() Endpoint {
+	e.Logger = nil
+	return e
 }

@@ -73,7 +73,8 @@ func (c *clientCredentials) Source(e Endpoint) (Source, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s := c.bound[e]; s != nil {
+	same := e.apartFromLogger()
+	if s := c.bound[same]; s != nil {
 		return s, nil
 	}
 	p, err := newPoster(e, c.app)
@@ -88,7 +89,7 @@ func (c *clientCredentials) Source(e Endpoint) (Source, error) {
 	s.keeper.base = time.Now()
 	s.keeper.tasks = &tasks{}
 	s.keeper.fetch = s.renew
-	c.bound[e] = s
+	c.bound[same] = s
 	return s, nil
 }
 

@@ -30,8 +30,9 @@ type Sessions struct {
 	kill  context.CancelFunc
 
 	mu sync.Mutex
-	// open has the sessions in use by key, and those of one key by endpoint:
-	// whoever binds a key to the same endpoint shares one session.
+	// open has the sessions in use by key, and those of one key by endpoint,
+	// apart from its logger: whoever binds a key to the same endpoint shares
+	// one session.
 	open map[string]map[Endpoint]*session
 }
 
@@ -119,7 +120,8 @@ func (c sessionCredentials) Source(e Endpoint) (Source, error) {
 func (s *Sessions) session(key string, e Endpoint) (*session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if o := s.open[key][e]; o != nil {
+	same := e.apartFromLogger()
+	if o := s.open[key][same]; o != nil {
 		return o, nil
 	}
 	o, err := newSession(s, key, e)
@@ -129,7 +131,7 @@ func (s *Sessions) session(key string, e Endpoint) (*session, error) {
 	if s.open[key] == nil {
 		s.open[key] = map[Endpoint]*session{}
 	}
-	s.open[key][e] = o
+	s.open[key][same] = o
 	return o, nil
 }
 

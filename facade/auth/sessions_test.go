@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,4 +109,25 @@ func TestASignInForAnotherIssuerIsNotHandedOutHere(t *testing.T) {
 			t.Errorf("a second sign-in with one grant has the same version; %v", err)
 		}
 	})
+}
+
+func TestALoggerOfItsOwnMakesNoSourceOfItsOwn(t *testing.T) {
+	s := newTokenServer()
+	p := start(t, s, NewMemoryStore())
+	defer p.stop(t)
+	for name, c := range map[string]Credentials{"session": p.Key("k"), "client": ClientCredentials("id", "secret")} {
+		sources := map[Source]bool{}
+		for range 3 {
+			e := s.endpoint()
+			e.HTTPClient, e.Logger = nil, slog.New(slog.DiscardHandler)
+			src, err := c.Source(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources[src] = true
+		}
+		if len(sources) != 1 {
+			t.Errorf("%s: %d sources, want 1", name, len(sources))
+		}
+	}
 }
