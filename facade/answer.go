@@ -107,6 +107,9 @@ func (a *answer) check() error {
 	e := a.newError()
 	e.kind = kindOf(status)
 	e.RetryAfter, _ = safehttp.RetryAfter(a.resp.Header, time.Now())
+	if scopes, _, current := a.client.grant.cached(a.call.Token); status == http.StatusForbidden && current {
+		e.have = scopes
+	}
 	if status >= 300 && status < 400 {
 		e.kind = ErrBadAnswer
 		e.Message = "a redirect, which is not followed with a token; check the base URL"

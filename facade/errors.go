@@ -71,6 +71,7 @@ type Error struct {
 
 	kind error
 	note string
+	have []string // of a 403: the scopes of the token that was refused, if they are known
 }
 
 // Error implements error: what was tried, on what, and what came of it.

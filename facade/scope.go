@@ -51,6 +51,9 @@ func (g *grant) end() { <-g.fetching }
 // cached returns the remembered scopes, and whether they are those of token
 // and not of one before it.
 func (g *grant) cached(token auth.Token) (scopes []string, known, current bool) {
+	if g == nil { // the service has no scopes
+		return nil, false, false
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.scopes, g.known, g.known && g.token == token
@@ -219,15 +222,14 @@ func (c *client) refused(err error, id OperationID) error {
 	if !ok || e.Status != http.StatusForbidden || c.grant == nil {
 		return err
 	}
-	have, known, _ := c.grant.cached(auth.Token{})
 	c.grant.forget()
 	op, found := c.service.Operation(id)
 	if !found {
 		return err
 	}
 	s := &ScopeError{Operation: id, Need: slices.Clone(op.Scopes), Refused: true, Err: e}
-	if known && len(have) > 0 {
-		s.Have, s.Missing = slices.Clone(have), missing(op.Scopes, have)
+	if len(e.have) > 0 {
+		s.Have, s.Missing = slices.Clone(e.have), missing(op.Scopes, e.have)
 	}
 	return s
 }

@@ -178,6 +178,21 @@ func TestA403IsAScopeErrorToldApartAndForgetsTheGrant(t *testing.T) {
 	}
 }
 
+// The scopes that a token before had say nothing of the one that was refused.
+func TestA403OfATokenWhoseGrantIsNotKnownNamesNoScopes(t *testing.T) {
+	g := &granted{scopes: map[string]string{"one": `{"scopes":["certification_records:read"],"user":{"email":"a"}}`}}
+	c, source := withGrant(t, g)
+	if err := list(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	source.set("two") // the scope was taken from the app
+	g.status = 403
+	var scope *facade.ScopeError
+	if err := list(t.Context(), c); !errors.As(err, &scope) || !scope.Refused || scope.Have != nil || scope.Missing != nil {
+		t.Errorf("%#v", err)
+	}
+}
+
 func TestRequireChecksAWholeProgram(t *testing.T) {
 	g := &granted{scopes: map[string]string{"one": `{"scopes":["certification_records:read"],"user":{"email":"a"}}`}}
 	c, _ := withGrant(t, g)

@@ -18,8 +18,7 @@ type ScopeError struct {
 	// Need are the scopes that the operation needs.
 	Need []string
 	// Have are the scopes of the token, under their current names; nil if
-	// they are not known. With Refused true they are those last asked for,
-	// perhaps of the token before.
+	// they are not known.
 	Have []string
 	// Missing are those of Need that are not in Have.
 	Missing []string
