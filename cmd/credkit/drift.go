@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
+	"net/url"
 	"os"
 	"strconv"
 
@@ -81,7 +83,21 @@ func (c *driftCommand) live(ctx context.Context, p *program, checker *drift.Chec
 	if p.env(envCertnID) != "" && ctx.Err() == nil {
 		errs = append(errs, c.askCertn(ctx, p, watch))
 	}
+	if onThisMachine(p.env(envCosmicBase)) || onThisMachine(p.env(envCertnBase)) {
+		p.say("note: a server on this machine has answered: that is no evidence of the real service, and changes no grade")
+	}
 	return recorder.Reports(), errors.Join(errs...)
+}
+
+// onThisMachine reports whether a base URL leads to a loopback address, as the
+// sandbox's does.
+func onThisMachine(base string) bool {
+	u, err := url.Parse(base)
+	if err != nil {
+		return false
+	}
+	address, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && address.IsLoopback()
 }
 
 func (c *driftCommand) askCosmic(ctx context.Context, p *program, watch facade.Option) error {
