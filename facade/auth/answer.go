@@ -25,6 +25,7 @@ type answer struct {
 // then a form.
 func readAnswer(body []byte, whole bool) answer {
 	a := answer{}
+	body = bytes.TrimPrefix(body, []byte("\ufeff")) // a byte order mark, which JSON does not have
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
 	if t, err := dec.Token(); err == nil && t == json.Delim('{') {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/credkit/credkit-go/facade/auth/internal/keylock"
 )
 
 // Sessions keeps any number of people signed in to one app. What it knows of
@@ -28,6 +30,8 @@ type Sessions struct {
 	stop  context.CancelFunc // ends tasks.quit
 	abort context.Context    // ends when requests in flight are to be cut
 	kill  context.CancelFunc
+
+	replacing keylock.Set // held by sign-ins and sign-outs of a key
 
 	mu sync.Mutex
 	// open has the sessions in use by key, and those of one key by endpoint,
@@ -161,11 +165,8 @@ func (s *Sessions) SignIn(ctx context.Context, key string, g Grant) error {
 	if err != nil {
 		return storeError("save", key, err)
 	}
-	if err := s.replace(ctx, key, data); err != nil {
+	if err := s.switchTo(ctx, key, data, r); err != nil {
 		return storeError("save", key, err)
-	}
-	for _, o := range s.of(key) {
-		o.restart(r)
 	}
 	s.tell(s.logger, Change{Key: key, Kind: ChangeSignedIn, At: time.Now(), ExpiresAt: r.ExpiresAt})
 	return nil
@@ -176,13 +177,28 @@ func (s *Sessions) SignIn(ctx context.Context, key string, g Grant) error {
 // on to their end. Other processes may use an access token they hold to its
 // end. Forgetting what does not exist is no error.
 func (s *Sessions) Forget(ctx context.Context, key string) error {
-	if err := s.replace(ctx, key, []byte{}); err != nil {
+	if err := s.switchTo(ctx, key, []byte{}, nil); err != nil {
 		return storeError("delete", key, err)
 	}
-	for _, o := range s.of(key) {
-		o.restart(nil)
-	}
 	s.tell(s.logger, Change{Key: key, Kind: ChangeForgotten, At: time.Now()})
+	return nil
+}
+
+// switchTo saves data, which is r encoded (nil: none), and lets the sessions of
+// this process go on with it. It is one step: of a sign-in and a sign-out at
+// the same time, the later one in the store is the later one here.
+func (s *Sessions) switchTo(ctx context.Context, key string, data []byte, r *record) error {
+	unlock, err := s.replacing.Lock(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := s.replace(ctx, key, data); err != nil {
+		return err
+	}
+	for _, o := range s.of(key) {
+		o.restart(r)
+	}
 	return nil
 }
 
@@ -198,8 +214,8 @@ func (s *Sessions) replace(ctx context.Context, key string, data []byte) error {
 	return err
 }
 
-// Keys walks the keys of all sessions in the store, in no promised order. An
-// error, a *StoreError, is yielded with an empty key and ends the walk.
+// Keys walks the keys of all sessions in the store, in no promised order; the
+// keys of [WithTokenStore] are among them if it has the same store. An error, a *StoreError, is yielded with an empty key and ends the walk.
 func (s *Sessions) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for key, err := range s.store.Keys(ctx) {
