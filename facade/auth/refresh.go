@@ -242,6 +242,11 @@ func (s *session) exchange(ctx context.Context, current []byte, f *flight) excha
 // exchanged publishes what an exchange led to. saveErr is not nil if the store
 // may not have taken it: then it stays pending.
 func (s *session) exchanged(x exchange, saveErr error, f *flight) (*lease, error) {
+	if x.next.Ended != nil && errors.Is(saveErr, ErrConflict) {
+		// Another process has gone on with the session meanwhile: what the server
+		// refused is a token of its past.
+		return nil, storeError("lock", s.key, saveErr)
+	}
 	var l *lease
 	if x.next.Ended == nil {
 		l = s.issued(x.next, x.asked)
