@@ -46,7 +46,7 @@ func (c *loginCommand) Run(ctx context.Context, p *program) error {
 
 // options say how the person gets to the authorize page.
 func (c *loginCommand) options(p *program) []auth.SignInOption {
-	port := auth.OnPort(c.Port)
+	port := auth.WithPort(c.Port)
 	if !c.NoBrowser {
 		return []auth.SignInOption{port,
 			auth.ShowURL(func(address string) {

@@ -57,7 +57,7 @@ func ExampleSessions() {
 	}
 	defer workers.Close(ctx)
 
-	grant, err := auth.Login(ctx, endpoint, app, auth.OnPort(port), auth.OpenBrowser(func(u string) error {
+	grant, err := auth.Login(ctx, endpoint, app, auth.WithPort(port), auth.OpenBrowser(func(u string) error {
 		go func() { // the person, who approves
 			redirect, err := sb.Approve(ctx, u)
 			if err != nil {
@@ -222,7 +222,7 @@ func ExamplePasteRedirect() {
 	}
 	defer sb.Close()
 	var authorizeURL string
-	_, err = auth.Login(ctx, cosmicOf(sb), app, auth.OnPort(port),
+	_, err = auth.Login(ctx, cosmicOf(sb), app, auth.WithPort(port),
 		auth.ShowURL(func(u string) { authorizeURL = u }),
 		auth.PasteRedirect(func(ctx context.Context, problem error) (string, error) {
 			return sb.Deny(ctx, authorizeURL) // the person declines, and pastes what the browser shows

@@ -8,6 +8,9 @@ import (
 	"os"
 )
 
+// openNoWait is for systems that have pipes in folders.
+const openNoWait = 0
+
 // checkPrivate does nothing where files have no owner and mode that Go knows.
 func checkPrivate(string, fs.FileInfo) error { return nil }
 

@@ -10,6 +10,9 @@ import (
 	"syscall"
 )
 
+// openNoWait opens a pipe without waiting for a writer.
+const openNoWait = syscall.O_NONBLOCK
+
 // checkPrivate refuses a file or folder that somebody else owns or can reach.
 func checkPrivate(path string, info fs.FileInfo) error {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {

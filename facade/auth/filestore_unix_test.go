@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/credkit/credkit-go/facade/auth"
@@ -98,5 +99,21 @@ func TestFileStoreRefusesARecordThatIsNoFile(t *testing.T) {
 	}
 	if _, err := store.Load(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("Load gave %v, want an error that names the path", err)
+	}
+}
+
+// A pipe in a record's place is refused, and not waited for.
+func TestFileStoreRefusesAPipeInARecordsPlace(t *testing.T) {
+	store, dir := newFileStore(t)
+	save(t, store, "worker-42", "record")
+	record := only(t, dir, ".record")
+	if err := os.Remove(record); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(record, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Load(t.Context(), "worker-42"); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Error(err)
 	}
 }

@@ -19,6 +19,9 @@ const (
 // nobody rename over it meanwhile.
 const busyBudget = 2 * time.Second
 
+// openNoWait is for systems that have pipes in folders.
+const openNoWait = 0
+
 // checkPrivate does nothing: on Windows a file has the access list of its
 // folder, and the user's configuration folder is the user's own.
 func checkPrivate(string, fs.FileInfo) error { return nil }

@@ -11,7 +11,8 @@ import (
 // readPrivate reads the file at path if nobody else can. It looks at the
 // opened file, so that nobody can swap it in between.
 func readPrivate(path string) ([]byte, error) {
-	file, err := os.Open(path)
+	// A pipe in a record's place must be refused, not waited for.
+	file, err := os.OpenFile(path, os.O_RDONLY|openNoWait, 0)
 	if err != nil {
 		return nil, err
 	}

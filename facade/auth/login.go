@@ -39,10 +39,10 @@ func loginOption(f func(*login) error) SignInOption {
 	}
 }
 
-// OnPort makes [Login] listen on another port of 127.0.0.1 than 8976. 0 is any
+// WithPort makes [Login] listen on another port of 127.0.0.1 than 8976. 0 is any
 // free one, for servers that take any port of a loopback redirect URI (RFC
 // 8252 section 7.3); COSMIC compares it to the letter.
-func OnPort(port int) SignInOption {
+func WithPort(port int) SignInOption {
 	return loginOption(func(l *login) error {
 		if port < 0 || port > 65535 {
 			return &ConfigError{Problem: fmt.Sprintf("%d is not a port", port), Remedy: "choose 0 to 65535"}
@@ -52,9 +52,9 @@ func OnPort(port int) SignInOption {
 	})
 }
 
-// LoginTimeout bounds how long [Login] waits for the person. Zero or less, and
+// WithLoginTimeout bounds how long [Login] waits for the person. Zero or less, and
 // more than ten minutes, are ten minutes, which is the default.
-func LoginTimeout(d time.Duration) SignInOption {
+func WithLoginTimeout(d time.Duration) SignInOption {
 	return loginOption(func(l *login) error {
 		if d <= 0 || d > pendingLife {
 			d = pendingLife
@@ -64,7 +64,8 @@ func LoginTimeout(d time.Duration) SignInOption {
 	})
 }
 
-// ShowURL calls show with the authorize URL once [Login] listens.
+// ShowURL calls show with the authorize URL once [Login] listens. Login waits
+// for show, which must return.
 func ShowURL(show func(authorizeURL string)) SignInOption {
 	return loginOption(func(l *login) error {
 		if show == nil {

@@ -69,7 +69,7 @@ func TestLoginOnThisMachine(t *testing.T) {
 	var b *browser
 	var page string
 	done := make(chan struct{})
-	g, err := Login(t.Context(), s.endpoint(), testApp, OnPort(0), ShowURL(func(u string) {
+	g, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), ShowURL(func(u string) {
 		b = newBrowser(t, u)
 		go func() {
 			defer close(done)
@@ -137,7 +137,7 @@ func free(t *testing.T, host string) {
 func TestLoginShowsAndReturnsTheServersRefusal(t *testing.T) {
 	s := newTokenServer()
 	page := make(chan string, 1)
-	_, err := Login(t.Context(), s.endpoint(), testApp, OnPort(0), OpenBrowser(func(u string) error {
+	_, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), OpenBrowser(func(u string) error {
 		b := newBrowser(t, u)
 		go func() {
 			_, text, _ := b.get("/callback", url.Values{"error": {"access_denied"}, "error_description": {"<script>alert(1)</script> said no"}, "state": {b.state}})
@@ -158,7 +158,7 @@ func TestLoginTellsThePersonThatTheExchangeFailed(t *testing.T) {
 	s := newTokenServer()
 	s.then(says(400, "application/json", `{"error":"invalid_grant"}`))
 	page := make(chan string, 1)
-	_, err := Login(t.Context(), s.endpoint(), testApp, OnPort(0), OpenBrowser(func(u string) error {
+	_, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), OpenBrowser(func(u string) error {
 		b := newBrowser(t, u)
 		go func() {
 			_, text, _ := b.get("/callback", url.Values{"code": {"secret-code"}, "state": {b.state}})
@@ -179,7 +179,7 @@ func TestLoginByPastingTheAddress(t *testing.T) {
 	s := newTokenServer()
 	var b *browser
 	var problems []error
-	g, err := Login(t.Context(), s.endpoint(), testApp, OnPort(0),
+	g, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0),
 		OpenBrowser(func(string) error { return errors.New("no browser here") }),
 		ShowURL(func(u string) { b = newBrowser(t, u) }),
 		PasteRedirect(func(_ context.Context, problem error) (string, error) {
@@ -207,26 +207,26 @@ func TestLoginEndsWithItsContextItsTimeoutOrAnUnusableBrowser(t *testing.T) {
 	show := ShowURL(func(u string) { host = newBrowser(t, u).redirect.Host })
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(20*time.Millisecond, cancel)
-	if _, err := Login(ctx, s.endpoint(), testApp, OnPort(0), show); !errors.Is(err, context.Canceled) {
+	if _, err := Login(ctx, s.endpoint(), testApp, WithPort(0), show); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	free(t, host)
-	if _, err := Login(t.Context(), s.endpoint(), testApp, OnPort(0), show, LoginTimeout(20*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "nobody signed in within 20ms") {
+	if _, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), show, WithLoginTimeout(20*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "nobody signed in within 20ms") {
 		t.Errorf("timeout: %v", err)
 	}
 	free(t, host)
 	var se *SignInError
-	if _, err := Login(t.Context(), s.endpoint(), testApp, OnPort(0), OpenBrowser(func(string) error { return errors.New("exit status 3") })); !errors.As(err, &se) || !strings.Contains(err.Error(), "exit status 3") {
+	if _, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), OpenBrowser(func(string) error { return errors.New("exit status 3") })); !errors.As(err, &se) || !strings.Contains(err.Error(), "exit status 3") {
 		t.Errorf("no browser: %v", err)
 	}
 	release := make(chan struct{})
 	blocks := OpenBrowser(func(string) error { <-release; return nil })
-	if _, err := Login(t.Context(), s.endpoint(), testApp, OnPort(0), blocks, LoginTimeout(20*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), blocks, WithLoginTimeout(20*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a browser that does not return: %v", err)
 	}
 	close(release)
 	var ce *ConfigError
-	if _, err := Login(t.Context(), s.endpoint(), testApp, OnPort(0)); !errors.As(err, &ce) {
+	if _, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0)); !errors.As(err, &ce) {
 		t.Errorf("no way to the person: %v", err)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -234,7 +234,7 @@ func TestLoginEndsWithItsContextItsTimeoutOrAnUnusableBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if _, err := Login(t.Context(), s.endpoint(), testApp, OnPort(l.Addr().(*net.TCPAddr).Port), show); !errors.As(err, &ce) || !strings.Contains(err.Error(), "choose another port") {
+	if _, err := Login(t.Context(), s.endpoint(), testApp, WithPort(l.Addr().(*net.TCPAddr).Port), show); !errors.As(err, &ce) || !strings.Contains(err.Error(), "choose another port") {
 		t.Errorf("a taken port: %v", err)
 	}
 	if s.requests() != 0 {
@@ -247,7 +247,7 @@ func TestLoginEndsWithItsContextItsTimeoutOrAnUnusableBrowser(t *testing.T) {
 func TestLoginDoesNotHangOnAnIdleConnection(t *testing.T) {
 	s := newTokenServer()
 	begin := time.Now()
-	_, err := Login(t.Context(), s.endpoint(), testApp, OnPort(0), ShowURL(func(u string) {
+	_, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), ShowURL(func(u string) {
 		b := newBrowser(t, u)
 		idle, err := net.Dial("tcp", b.redirect.Host)
 		if err != nil {

@@ -100,6 +100,7 @@ func (s *Sessions) GoString() string { return s.String() }
 // Key returns the credentials of the session under key, which need not exist
 // yet: until somebody signs in under it, its source answers *ReauthError. Any
 // non-empty key will do; a worker's id, say. The sources implement [Renewer].
+// A key that was used takes about 2 KB of memory for as long as s is in use.
 func (s *Sessions) Key(key string) Credentials { return sessionCredentials{s, key} }
 
 type sessionCredentials struct {
@@ -149,7 +150,8 @@ func (s *Sessions) of(key string) []*session {
 // SignIn saves what a sign-in brought under key, in place of whatever was
 // there. Sessions under key go on with it: here at once, in other processes
 // within about a second of their next need. ctx bounds waiting for the key's
-// lock. After a *StoreError the grant is still good: call SignIn again.
+// lock. After a *StoreError the grant is still good: call SignIn again. Save a
+// grant under one key alone: two would use each other's refresh tokens up.
 func (s *Sessions) SignIn(ctx context.Context, key string, g Grant) error {
 	if key == "" {
 		return &ConfigError{Problem: "a session needs a key", Remedy: "give SignIn a key that is not empty"}
@@ -215,7 +217,8 @@ func (s *Sessions) replace(ctx context.Context, key string, data []byte) error {
 }
 
 // Keys walks the keys of all sessions in the store, in no promised order; the
-// keys of [WithTokenStore] are among them if it has the same store. An error, a *StoreError, is yielded with an empty key and ends the walk.
+// keys of [WithTokenStore] are among them if it has the same store. An error, a
+// *StoreError, is yielded with an empty key and ends the walk.
 func (s *Sessions) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for key, err := range s.store.Keys(ctx) {

@@ -86,7 +86,7 @@ func TestBeginRefusesWhatCannotWork(t *testing.T) {
 		"redirect in the clear":    func() error { _, _, err := Begin(s.endpoint(), testApp, "http://app.example.com/"); return err },
 		"redirect with a fragment": func() error { _, _, err := Begin(s.endpoint(), testApp, "https://app.example.com/#x"); return err },
 		"relative redirect":        func() error { _, _, err := Begin(s.endpoint(), testApp, "/callback"); return err },
-		"an option of Login":       func() error { _, _, err := Begin(s.endpoint(), testApp, testRedirect, OnPort(1)); return err },
+		"an option of Login":       func() error { _, _, err := Begin(s.endpoint(), testApp, testRedirect, WithPort(1)); return err },
 	} {
 		var ce *ConfigError
 		if err := f(); !errors.As(err, &ce) {

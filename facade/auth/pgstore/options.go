@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/credkit/credkit-go/facade/auth"
 )
 
 const (
@@ -79,6 +81,9 @@ func defaultRefreshes(pool int) int {
 	}
 	return max(1, min(4, pool/2))
 }
+
+// The default leaves a token request its time: this does not compile otherwise.
+const _ = uint64(defaultHold - auth.TokenTimeout)
 
 // WithHoldTimeout sets how long an Update may hold its lock without a word
 // before PostgreSQL takes it away (idle_in_transaction_session_timeout), and
