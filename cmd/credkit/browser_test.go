@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/credkit/credkit-go/facade/auth/pgstore/pgtest"
 )
 
 // TestLoginInABrowser runs credkit login, which opens "the browser"; what
@@ -115,11 +117,10 @@ func picture(t *testing.T, page context.Context, name string) { //nolint:revive 
 func chromium(t *testing.T) context.Context {
 	t.Helper()
 	path := browserPath()
-	if path == "" && os.Geteuid() == 0 {
+	if path == "" {
 		t.Log("installing chromium")
-		_ = exec.Command("apt-get", "update").Run() // what is known may do
-		if out, err := exec.Command("apt-get", "install", "--yes", "--no-install-recommends", "chromium").CombinedOutput(); err != nil {
-			t.Logf("apt-get: %v\n%s", err, out)
+		if err := pgtest.InstallDebian("chromium", func() bool { return browserPath() != "" }); err != nil {
+			t.Log(err)
 		}
 		path = browserPath()
 	}
