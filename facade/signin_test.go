@@ -3,7 +3,9 @@ package facade_test
 import (
 	"errors"
 	"net/url"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,4 +97,36 @@ func TestASessionLivesThroughADay(t *testing.T) {
 			t.Errorf("after a new sign-in: %v", err)
 		}
 	})
+}
+
+// Ten programs on one Certn key and one folder, each with a store of its own,
+// hold one token and not ten.
+func TestTenProgramsOnOneKeyHoldOneToken(t *testing.T) {
+	sb, err := sandbox.Start(sandbox.CertnUserCount(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sb.Close()
+	id, secret := sb.CertnClient()
+	dir := filepath.Join(t.TempDir(), "tokens")
+	var wg sync.WaitGroup
+	for range 10 {
+		store, err := auth.NewFileStore(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := facade.NewCertn(auth.ClientCredentials(id, secret, auth.WithTokenStore(store, "certn")), facade.WithBaseURL(sb.CertnURL()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			if _, err := c.Users().First(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := sb.Count(sandbox.OpCertnToken); n != 1 {
+		t.Errorf("%d tokens were asked for", n)
+	}
 }
