@@ -72,10 +72,10 @@ func (a *answer) failed(err error) *Error {
 }
 
 // bad is an answer that is not what the operation answers.
-func (a *answer) bad(err error, body []byte) *Error {
+func (a *answer) bad(err error) *Error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		e := a.failed(err)
-		if len(body) == 0 {
+		if len(a.call.Whole) == 0 {
 			e.Message = "the answer is empty"
 		}
 		return e
@@ -92,7 +92,7 @@ func (a *answer) stream(err error) *Error {
 	var shape *shapeError
 	var unfit *misfit
 	if errors.As(err, &shape) || errors.As(err, &unfit) {
-		return a.bad(err, nil)
+		return a.bad(err)
 	}
 	return a.failed(err)
 }
@@ -107,8 +107,8 @@ func (a *answer) check() error {
 	e := a.newError()
 	e.kind = kindOf(status)
 	e.RetryAfter, _ = safehttp.RetryAfter(a.resp.Header, time.Now())
-	if scopes, _, current := a.client.grant.cached(a.call.Token); status == http.StatusForbidden && current {
-		e.have = scopes
+	if status == http.StatusForbidden {
+		e.have, _ = a.client.grant.of(a.call.Token)
 	}
 	if status >= 300 && status < 400 {
 		e.kind = ErrBadAnswer

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -187,13 +186,8 @@ func (c *client) value(ctx context.Context, id OperationID, s *callSettings, bui
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = a.resp.Body.Close() }() // read to its end or given up
-	body, err := io.ReadAll(a.resp.Body)       // held in memory, within its bound
-	if err != nil {
-		return nil, a.failed(err)
-	}
-	if err := unmarshal(body, into); err != nil {
-		return nil, a.bad(err, body)
+	if err := unmarshal(a.call.Whole, into); err != nil {
+		return nil, a.bad(err)
 	}
 	return a, nil
 }

@@ -152,7 +152,7 @@ func (c *Cosmic) CreateCertification(ctx context.Context, certification Certific
 	}
 	created := Certification(envelope.Data)
 	if err := created.check(); err != nil {
-		return nil, a.bad(err, nil)
+		return nil, a.bad(err)
 	}
 	return &created, nil
 }

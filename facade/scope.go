@@ -48,15 +48,24 @@ func (g *grant) begin(ctx context.Context) error {
 
 func (g *grant) end() { <-g.fetching }
 
-// cached returns the remembered scopes, and whether they are those of token
-// and not of one before it.
-func (g *grant) cached(token auth.Token) (scopes []string, known, current bool) {
+// last returns the scopes that were remembered last, of whichever token.
+func (g *grant) last() (scopes []string, known bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.scopes, g.known
+}
+
+// of returns the scopes of token, if they are the ones remembered.
+func (g *grant) of(token auth.Token) (scopes []string, known bool) {
 	if g == nil { // the service has no scopes
-		return nil, false, false
+		return nil, false
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.scopes, g.known, g.known && g.token == token
+	if !g.known || g.token != token {
+		return nil, false
+	}
+	return g.scopes, true
 }
 
 // pausing reports whether the grant could not be had a moment ago.
@@ -105,7 +114,7 @@ func (c *client) allow(ctx context.Context, ids ...OperationID) error {
 }
 
 func (c *client) allowOne(ctx context.Context, id OperationID, need []string) error {
-	have, known, _ := c.grant.cached(auth.Token{})
+	have, known := c.grant.last()
 	if known && len(missing(need, have)) == 0 {
 		return nil
 	}
@@ -181,7 +190,7 @@ func (c *client) fetchGrant(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, c.failed(cosmic.OpGetMe, err)
 	}
-	if scopes, _, current := c.grant.cached(token); current {
+	if scopes, known := c.grant.of(token); known {
 		return scopes, nil
 	}
 	me, err := c.me(ctx, &callSettings{})
@@ -200,7 +209,7 @@ func (c *client) me(ctx context.Context, s *callSettings) (*Me, error) {
 	}
 	if me.User.ID == (UUID{}) && me.User.Email == "" && me.Scopes == nil && me.Organizations == nil &&
 		me.OrganizationMemberships == nil && me.AccessibleMemberIDs == nil {
-		return nil, a.bad(&shapeError{"it says nothing of a user"}, nil)
+		return nil, a.bad(&shapeError{"it says nothing of a user"})
 	}
 	c.grant.remember(a.call.Token, c.scopesOf(me))
 	return me, nil

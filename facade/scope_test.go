@@ -76,6 +76,20 @@ func list(ctx context.Context, c *facade.Cosmic) error {
 	return err
 }
 
+// listAtOnce lists from a hundred goroutines; none may fail.
+func listAtOnce(t *testing.T, c *facade.Cosmic) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			if err := list(t.Context(), c); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func TestAMissingScopeIsToldBeforeTheCall(t *testing.T) {
 	g := &granted{scopes: map[string]string{
 		"one": `{"scopes":["organizations:read","job-roles:read"],"user":{"email":"a"}}`,
@@ -137,15 +151,7 @@ func TestAGrantThatCannotBeHadHoldsNobodyUp(t *testing.T) {
 		})
 		c, _ := withGrant(t, g, facade.WithMiddleware(func(http.RoundTripper) http.RoundTripper { return transport }))
 		start := time.Now()
-		var wg sync.WaitGroup
-		for range 100 {
-			wg.Go(func() {
-				if err := list(t.Context(), c); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
+		listAtOnce(t, c)
 		if took := time.Since(start); took != 10*time.Second || g.listed != 100 {
 			t.Errorf("%d lists took %v", g.listed, took)
 		}
@@ -216,15 +222,7 @@ func TestRequireChecksAWholeProgram(t *testing.T) {
 func TestOneFetchOfTheGrantServesAll(t *testing.T) {
 	g := &granted{scopes: map[string]string{"one": `{"scopes":["certification_records:read"],"user":{"email":"a"}}`}}
 	c, _ := withGrant(t, g)
-	var wg sync.WaitGroup
-	for range 100 {
-		wg.Go(func() {
-			if err := list(t.Context(), c); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
+	listAtOnce(t, c)
 	if g.asked != 1 {
 		t.Errorf("asked %d times", g.asked)
 	}

@@ -180,7 +180,7 @@ func (w *walker[T]) turn() error {
 		}
 	}
 	if err != nil {
-		failed := w.answer.bad(err, nil)
+		failed := w.answer.bad(err)
 		w.close()
 		return failed
 	}

@@ -29,6 +29,8 @@ type Call struct {
 	// bounds the wait for its headers and each stalled read, not the reading.
 	Stream bool
 
+	// Whole is set to the body of a good answer that is not streamed.
+	Whole []byte
 	// Token is set to the token that the last request carried.
 	Token auth.Token
 	// Attempts is set to the number of requests that were tried.

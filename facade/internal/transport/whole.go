@@ -24,6 +24,7 @@ func whole(next Handler, limit int64) Handler {
 		switch {
 		case err == nil:
 			resp.Body = io.NopCloser(bytes.NewReader(body))
+			call.Whole = body
 			return resp, nil
 		case errors.As(err, &large), ctx.Err() != nil:
 			return nil, err

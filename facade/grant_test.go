@@ -21,15 +21,7 @@ func TestAGrantThatFailsIsAskedForOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &granted{}
 		c, _ := withGrant(t, g)
-		var wg sync.WaitGroup
-		for range 100 {
-			wg.Go(func() {
-				if err := list(t.Context(), c); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
+		listAtOnce(t, c)
 		if g.asked != 1 || g.listed != 100 {
 			t.Errorf("asked %d times for %d lists", g.asked, g.listed)
 		}
