@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -316,7 +317,7 @@ func TestOptionsThatCannotBeRightAreErrors(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, size := range []int{0, -1, 201, 1 << 40} {
+	for _, size := range []int{0, -1, 201, math.MaxInt} {
 		if _, err := newCosmic(t, s).Certifications().PageSize(size).First(t.Context()); !errors.Is(err, facade.ErrInvalid) {
 			t.Errorf("page size %d: %v", size, err)
 		}

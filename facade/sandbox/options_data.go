@@ -8,7 +8,7 @@ import (
 )
 
 // most is how many rows a sandbox can have; none of them is held.
-const most = 1 << 40
+const most int64 = 1 << 40
 
 // CertificationCount generates so many certifications for each user, computed
 // from their number as they are asked for and never held. The default is 12.
@@ -24,7 +24,7 @@ func CertnUserCount(n int) Option {
 
 func count(what string, n int, set func(*settings)) Option {
 	return func(s *settings) error {
-		if n < 0 || n > most {
+		if n < 0 || int64(n) > most {
 			return fmt.Errorf("%d %s: want 0 to %d", n, what, most)
 		}
 		set(s)

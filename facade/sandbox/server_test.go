@@ -1,8 +1,10 @@
 package sandbox_test
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -112,21 +114,30 @@ func TestHandlersServeUnderAnyServer(t *testing.T) {
 }
 
 func TestAddrTakesThePortAndTheNext(t *testing.T) {
-	sb, err := sandbox.Start(sandbox.Addr("127.0.0.1:0"))
+	var sb *sandbox.Sandbox
+	var address string
+	for sb == nil { // until a free port is followed by a free port
+		taken, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address = taken.Addr().String()
+		if _, err := sandbox.Start(sandbox.Addr(address)); err == nil || !strings.Contains(err.Error(), "listening for COSMIC") {
+			t.Fatalf("the address is taken: %v", err)
+		}
+		taken.Close()
+		if sb, err = sandbox.Start(sandbox.Addr(address)); err != nil && !strings.Contains(err.Error(), "listening for") {
+			t.Fatal(err)
+		}
+	}
+	defer sb.Close()
+	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := strings.TrimPrefix(sb.CosmicURL(), "http://")
-	sb.Close()
-	if sb, err = sandbox.Start(sandbox.Addr(address)); err != nil {
-		t.Fatal(err)
-	}
-	defer sb.Close()
-	if sb.CosmicURL() != "http://"+address || sb.CertnURL() == sb.CosmicURL() {
-		t.Fatalf("%s and %s", sb.CosmicURL(), sb.CertnURL())
-	}
-	if _, err = sandbox.Start(sandbox.Addr(address)); err == nil || !strings.Contains(err.Error(), "listening for COSMIC") {
-		t.Fatalf("the address is taken: %v", err)
+	next := netip.AddrPortFrom(at.Addr(), at.Port()+1)
+	if sb.CosmicURL() != "http://"+address || sb.CertnURL() != "http://"+next.String() {
+		t.Errorf("%s and %s, want %s and %s", sb.CosmicURL(), sb.CertnURL(), at, next)
 	}
 }
 
