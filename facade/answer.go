@@ -62,11 +62,11 @@ func (a *answer) failed(err error) *Error {
 		e.kind = ErrRateLimited
 		e.RetryAfter = token.RetryAfter
 	case errors.As(err, &large):
-		e.kind = ErrBadAnswer
-		e.Message = "raise the bound with WithMaxAnswer if such an answer is right"
+		e.kind = ErrInvalidResponse
+		e.Message = "raise the bound with WithMaxResponseBytes if such an answer is right"
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		e.kind = ErrBadAnswer
-		e.Message = "the answer was cut off"
+		e.kind = ErrTruncated
+		e.Message = "the response was cut off: the connection broke; try again"
 	}
 	return e
 }
@@ -75,13 +75,16 @@ func (a *answer) failed(err error) *Error {
 func (a *answer) bad(err error) *Error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		e := a.failed(err)
-		if len(a.call.Whole) == 0 {
-			e.Message = "the answer is empty"
+		if a.call.Whole != nil { // complete as HTTP has it: it is the JSON that ends early
+			e.kind, e.Message = ErrInvalidResponse, "the JSON of the response ends early"
+		}
+		if a.call.Whole != nil && len(a.call.Whole) == 0 {
+			e.Message = "the response is empty"
 		}
 		return e
 	}
 	e := a.newError()
-	e.kind = ErrBadAnswer
+	e.kind = ErrInvalidResponse
 	e.Message = "the answer is not what this operation answers"
 	e.Err = err
 	return e
@@ -111,7 +114,7 @@ func (a *answer) check() error {
 		e.have, _ = a.client.grant.of(a.call.Token)
 	}
 	if status >= 300 && status < 400 {
-		e.kind = ErrBadAnswer
+		e.kind = ErrInvalidResponse
 		e.Message = "a redirect, which is not followed with a token; check the base URL"
 		return e
 	}
@@ -146,7 +149,7 @@ func (a *answer) checkType() error {
 	start := make([]byte, 512)
 	n, _ := a.resp.Body.Read(start) // what is there, and no waiting for more
 	e := a.newError()
-	e.kind = ErrBadAnswer
+	e.kind = ErrInvalidResponse
 	e.Message = fmt.Sprintf("the answer is %s, not JSON; is the base URL right?", safehttp.Snippet([]byte(header)))
 	e.Snippet = safehttp.Snippet(start[:n])
 	return e

@@ -81,13 +81,13 @@ func TestAnAnswerIsAValueOrAnError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &script{replies: []reply{r}}
 			fast := facade.WithRetry(facade.RetryPolicy{FirstDelay: 1})
-			me, err := newCosmic(t, s, facade.WithMaxAnswer(1<<16-1), fast).Me(t.Context())
+			me, err := newCosmic(t, s, facade.WithMaxResponseBytes(1<<16-1), fast).Me(t.Context())
 			var e *facade.Error
 			want := 1
 			if r.cut {
 				want = 4 // no answer, so it is asked for again
 			}
-			if me != nil || !errors.Is(err, facade.ErrBadAnswer) || !errors.As(err, &e) || s.count() != want {
+			if me != nil || !errors.Is(err, facade.ErrInvalidResponse) || !errors.As(err, &e) || s.count() != want {
 				t.Errorf("%v, %v after %d requests", me, err, s.count())
 			}
 			if err != nil && len(err.Error()) > 600 {
@@ -171,8 +171,16 @@ func TestAReadThatIsCutOffIsAskedForAgain(t *testing.T) {
 		if me, err := newCosmic(t, s).Me(t.Context()); err != nil || me.User.Email != "ada@example.com" || s.count() != 2 {
 			t.Errorf("%v, %v after %d requests", me, err, s.count())
 		}
+		s = &script{replies: []reply{{body: someone[:20], cut: true}}}
+		if me, err := newCosmic(t, s).Me(t.Context()); me != nil || !errors.Is(err, facade.ErrTruncated) || !errors.Is(err, facade.ErrInvalidResponse) {
+			t.Errorf("a cut has no name of its own: %v", err)
+		}
+		s = &script{replies: []reply{jsonReply(someone[:20])}}
+		if _, err := newCosmic(t, s).Me(t.Context()); errors.Is(err, facade.ErrTruncated) || !errors.Is(err, facade.ErrInvalidResponse) {
+			t.Errorf("JSON that ends early in a complete response: %v", err)
+		}
 		s = &script{replies: []reply{{status: 201, body: `{"data":`, cut: true}}, me: someone}
-		if c, err := newCosmic(t, s).CreateCertification(t.Context(), facade.CertificationCreate{}); c != nil || !errors.Is(err, facade.ErrBadAnswer) || s.count() != 1 {
+		if c, err := newCosmic(t, s).CreateCertification(t.Context(), facade.CertificationCreate{}); c != nil || !errors.Is(err, facade.ErrInvalidResponse) || s.count() != 1 {
 			t.Errorf("a create that may have been done: %v, %v after %d requests", c, err, s.count())
 		}
 	})
@@ -288,7 +296,7 @@ func TestCreateSendsWhatWasSetAndNothingElse(t *testing.T) {
 	}
 	for name, body := range map[string]string{"no envelope": `{"id":"` + uuid1 + `"}`, "null": `{"data":null}`, "no id": `{"data":{}}`} {
 		s := &script{replies: []reply{{status: 201, body: body}}, me: someone}
-		if c, err := newCosmic(t, s).CreateCertification(t.Context(), facade.CertificationCreate{}); c != nil || !errors.Is(err, facade.ErrBadAnswer) {
+		if c, err := newCosmic(t, s).CreateCertification(t.Context(), facade.CertificationCreate{}); c != nil || !errors.Is(err, facade.ErrInvalidResponse) {
 			t.Errorf("%s: %v, %v", name, c, err)
 		}
 	}
@@ -299,7 +307,7 @@ func TestOptionsThatCannotBeRightAreErrors(t *testing.T) {
 	for name, opt := range map[string]facade.Option{
 		"nil": nil, "http": facade.WithBaseURL("http://api.example.com"), "no URL": facade.WithBaseURL("::"), "user": facade.WithBaseURL("https://a:b@c"),
 		"no client": facade.WithHTTPClient(nil), "agent": facade.WithUserAgent("a\nb"), "middleware": facade.WithMiddleware(nil), "scope check": facade.WithScopeCheck(7),
-		"retry": facade.WithRetry(facade.RetryPolicy{MaxAttempts: -1}), "answer": facade.WithMaxAnswer(0), "ahead": facade.WithReadAhead(-1, 1), "pages": facade.WithMaxPages(0),
+		"retry": facade.WithRetry(facade.RetryPolicy{MaxAttempts: -1}), "answer": facade.WithMaxResponseBytes(0), "ahead": facade.WithReadAhead(-1, 1), "pages": facade.WithMaxPages(0),
 	} {
 		if c, err := facade.NewCosmic(token, opt); c != nil || err == nil {
 			t.Errorf("%s: %v", name, err)

@@ -254,7 +254,7 @@ func TestCertnsLimitIsKeptWithinTheCallersContext(t *testing.T) {
 func TestAListThatGoesInCirclesEnds(t *testing.T) {
 	cursor := func(c string) reply { return jsonReply(`{"data":[],"page":{"next_cursor":"` + c + `"}}`) }
 	s := &script{replies: []reply{cursor("a"), cursor("A"), cursor("aA"), cursor("A")}}
-	if _, _, err := drain(t.Context(), newCosmic(t, s, unchecked).Certifications()); !errors.Is(err, facade.ErrBadAnswer) || s.count() != 4 {
+	if _, _, err := drain(t.Context(), newCosmic(t, s, unchecked).Certifications()); !errors.Is(err, facade.ErrInvalidResponse) || s.count() != 4 {
 		t.Errorf("%v after %d requests", err, s.count())
 	}
 	for name, links := range map[string][]string{
@@ -268,7 +268,7 @@ func TestAListThatGoesInCirclesEnds(t *testing.T) {
 			s.replies = append(s.replies, jsonReply(`{"results":[],"next":"`+link+`"}`))
 		}
 		_, _, err := drain(t.Context(), newCertn(t, s).Users())
-		if !errors.Is(err, facade.ErrBadAnswer) || s.count() != len(links) {
+		if !errors.Is(err, facade.ErrInvalidResponse) || s.count() != len(links) {
 			t.Errorf("%s: %v after %d requests", name, err, s.count())
 		}
 		for _, r := range s.requests {

@@ -165,7 +165,7 @@ func (c *client) send(ctx context.Context, id OperationID, s *callSettings, stre
 	resp, err := c.call(ctx, call)
 	a := &answer{client: c, call: call, resp: resp}
 	if s.response != nil {
-		*s.response = Response{Attempts: call.Attempts, Took: time.Since(start)}
+		*s.response = Response{Attempts: call.Attempts, Elapsed: time.Since(start)}
 		if resp != nil {
 			s.response.Status, s.response.Header, s.response.RequestID = resp.StatusCode, resp.Header, requestID(resp.Header)
 		}

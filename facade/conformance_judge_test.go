@@ -96,7 +96,7 @@ func (e *expectedError) fits(err error) bool {
 	case "retired":
 		return errors.Is(err, facade.ErrRetired)
 	case "bad_answer":
-		return errors.Is(err, facade.ErrBadAnswer)
+		return errors.Is(err, facade.ErrInvalidResponse)
 	case "scope":
 		return errors.As(err, &scope) && errors.Is(err, facade.ErrForbidden)
 	case "sign_in_again":

@@ -30,9 +30,13 @@ var (
 	ErrInvalid = errors.New("invalid request")
 	// ErrRetired: the service says that it is gone (410).
 	ErrRetired = errors.New("service retired")
-	// ErrBadAnswer: the server answered something that is not what the
-	// operation answers: HTML, a cut body, JSON of another shape.
-	ErrBadAnswer = errors.New("bad answer")
+	// ErrInvalidResponse: the response is not what the operation returns: HTML,
+	// JSON of another shape, a body that is cut off (see [ErrTruncated]).
+	ErrInvalidResponse = errors.New("invalid response")
+	// ErrTruncated: the connection broke, or the server closed it, before the
+	// response was complete. The data is not wrong: try again. It is also an
+	// ErrInvalidResponse, so look for it first.
+	ErrTruncated = fmt.Errorf("truncated response: %w", ErrInvalidResponse)
 	// ErrTooMany: a list has more elements, or pages, than were allowed.
 	ErrTooMany = errors.New("too many")
 )
@@ -108,7 +112,7 @@ func (e *Error) Error() string {
 }
 
 // Is reports whether the failure is of the given kind.
-func (e *Error) Is(target error) bool { return e.kind != nil && e.kind == target }
+func (e *Error) Is(target error) bool { return e.kind != nil && errors.Is(e.kind, target) }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
@@ -169,5 +173,5 @@ func (e *ElementError) Error() string {
 // Unwrap returns the cause.
 func (e *ElementError) Unwrap() error { return e.Err }
 
-// Is reports true for ErrBadAnswer.
-func (e *ElementError) Is(target error) bool { return target == ErrBadAnswer }
+// Is reports true for ErrInvalidResponse.
+func (e *ElementError) Is(target error) bool { return target == ErrInvalidResponse }

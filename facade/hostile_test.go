@@ -44,7 +44,7 @@ func (h hostile) client(t *testing.T, opts ...facade.Option) *facade.Cosmic {
 	transport := &http.Transport{DialContext: h.dial, DisableKeepAlives: true, MaxResponseHeaderBytes: 1 << 20}
 	c, err := facade.NewCosmic(auth.StaticToken("t"), append([]facade.Option{
 		facade.WithBaseURL("http://127.0.0.1"), facade.WithHTTPClient(&http.Client{Transport: transport, Timeout: 10 * time.Second}),
-		facade.WithScopeCheck(facade.CheckNever), facade.WithMaxAnswer(1 << 20),
+		facade.WithScopeCheck(facade.CheckNever), facade.WithMaxResponseBytes(1 << 20),
 	}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func TestAGzipBombInAListIsBoundedByItsElements(t *testing.T) {
 			t.Errorf("%d elements of %d", n, rows)
 		}
 		bomb := gzipped(`{"data":[{"id":"`+uuid1+`","x":"`, 1) + gzipped(strings.Repeat("0", 1<<20), 64)
-		if _, _, err := drain(t.Context(), zipped(200, bomb).client(t).Certifications()); !errors.Is(err, facade.ErrBadAnswer) {
+		if _, _, err := drain(t.Context(), zipped(200, bomb).client(t).Certifications()); !errors.Is(err, facade.ErrInvalidResponse) {
 			t.Error(err)
 		}
 	})
@@ -216,8 +216,8 @@ func TestAnEnvelopeOfAMillionMembersIsRefused(t *testing.T) {
 	}
 	for name, body := range map[string]string{"many": many.String() + "}", "long": long.String() + "}"} {
 		s := &script{replies: []reply{jsonReply(body)}}
-		c := newCosmic(t, s, facade.WithScopeCheck(facade.CheckNever), facade.WithMaxAnswer(1<<16))
-		if _, _, err := drain(t.Context(), c.Certifications()); !errors.Is(err, facade.ErrBadAnswer) {
+		c := newCosmic(t, s, facade.WithScopeCheck(facade.CheckNever), facade.WithMaxResponseBytes(1<<16))
+		if _, _, err := drain(t.Context(), c.Certifications()); !errors.Is(err, facade.ErrInvalidResponse) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

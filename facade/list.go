@@ -142,7 +142,7 @@ type Page[T any] struct {
 	Resume string
 }
 
-// Pages ranges over the pages; each is held whole, within [WithMaxAnswer], and
+// Pages ranges over the pages; each is held whole, within [WithMaxResponseBytes], and
 // nothing is read ahead. An error ends the range.
 func (l *List[T]) Pages(ctx context.Context) iter.Seq2[Page[T], error] {
 	return func(yield func(Page[T], error) bool) {
@@ -186,7 +186,7 @@ func (l *List[T]) page(w *walker[T]) (page Page[T], err error) {
 		}
 		if held += size; held > l.client.settings.maxAnswer {
 			return page, &Error{Service: l.client.service.Name, Operation: l.id, kind: ErrTooMany,
-				Message: fmt.Sprintf("a page is longer than %d bytes: range over All, or raise the bound with WithMaxAnswer", l.client.settings.maxAnswer)}
+				Message: fmt.Sprintf("a page is longer than %d bytes: range over All, or raise the bound with WithMaxResponseBytes", l.client.settings.maxAnswer)}
 		}
 	}
 }

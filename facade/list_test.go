@@ -105,31 +105,31 @@ func TestACutOrStrangeListIsNeverAnEnd(t *testing.T) {
 		reply reply
 		want  want
 	}{
-		"data is null":             {jsonReply(`{"data":null}`), want{0, facade.ErrBadAnswer}},
-		"data is an object":        {jsonReply(`{"data":{}}`), want{0, facade.ErrBadAnswer}},
-		"no data":                  {jsonReply(`{"page":{}}`), want{0, facade.ErrBadAnswer}},
-		"empty object":             {jsonReply(`{}`), want{0, facade.ErrBadAnswer}},
-		"null":                     {jsonReply(`null`), want{0, facade.ErrBadAnswer}},
-		"empty body":               {jsonReply(``), want{0, facade.ErrBadAnswer}},
-		"HTML":                     {reply{body: "<html>sign in", header: map[string]string{"Content-Type": "text/html"}}, want{0, facade.ErrBadAnswer}},
-		"something follows":        {jsonReply(whole + `{}`), want{2, facade.ErrBadAnswer}},
-		"the same name twice":      {jsonReply(`{"data":[` + certs(uuid1) + `],"data":[]}`), want{1, facade.ErrBadAnswer}},
-		"a name twice in one":      {jsonReply(`{"data":[` + certs(uuid1) + `,{"id":"` + uuid2 + `","id":"` + uuid2 + `"}]}`), want{1, facade.ErrBadAnswer}},
-		"has_more without cursor":  {jsonReply(`{"data":[` + certs(uuid1) + `],"page":{"has_more":true}}`), want{1, facade.ErrBadAnswer}},
-		"cursor is a number":       {jsonReply(`{"data":[` + certs(uuid1) + `],"page":{"next_cursor":7}}`), want{1, facade.ErrBadAnswer}},
-		"a cursor that stands":     {jsonReply(`{"data":[` + certs(uuid1) + `],"page":{"next_cursor":"x"}}`), want{2, facade.ErrBadAnswer}},
-		"redirect":                 {reply{status: 302, header: map[string]string{"Location": "https://evil.test/"}}, want{0, facade.ErrBadAnswer}},
-		"no content":               {reply{status: 204}, want{0, facade.ErrBadAnswer}},
-		"nesting without an end":   {jsonReply(`{"data":[{"id":"` + uuid1 + `","x":` + strings.Repeat("[", 20000)), want{0, facade.ErrBadAnswer}},
-		"the connection is cut":    {reply{body: `{"data":[` + certs(uuid1), cut: true}, want{1, facade.ErrBadAnswer}},
-		"cut after the last one":   {reply{body: `{"data":[` + certs(uuid1) + `]`, cut: true}, want{1, facade.ErrBadAnswer}},
-		"an element over the size": {jsonReply(`{"data":[` + certs(uuid1) + `,{"id":"` + uuid2 + `","x":"` + strings.Repeat("y", 1<<17) + `"}]}`), want{1, facade.ErrBadAnswer}},
+		"data is null":             {jsonReply(`{"data":null}`), want{0, facade.ErrInvalidResponse}},
+		"data is an object":        {jsonReply(`{"data":{}}`), want{0, facade.ErrInvalidResponse}},
+		"no data":                  {jsonReply(`{"page":{}}`), want{0, facade.ErrInvalidResponse}},
+		"empty object":             {jsonReply(`{}`), want{0, facade.ErrInvalidResponse}},
+		"null":                     {jsonReply(`null`), want{0, facade.ErrInvalidResponse}},
+		"empty body":               {jsonReply(``), want{0, facade.ErrInvalidResponse}},
+		"HTML":                     {reply{body: "<html>sign in", header: map[string]string{"Content-Type": "text/html"}}, want{0, facade.ErrInvalidResponse}},
+		"something follows":        {jsonReply(whole + `{}`), want{2, facade.ErrInvalidResponse}},
+		"the same name twice":      {jsonReply(`{"data":[` + certs(uuid1) + `],"data":[]}`), want{1, facade.ErrInvalidResponse}},
+		"a name twice in one":      {jsonReply(`{"data":[` + certs(uuid1) + `,{"id":"` + uuid2 + `","id":"` + uuid2 + `"}]}`), want{1, facade.ErrInvalidResponse}},
+		"has_more without cursor":  {jsonReply(`{"data":[` + certs(uuid1) + `],"page":{"has_more":true}}`), want{1, facade.ErrInvalidResponse}},
+		"cursor is a number":       {jsonReply(`{"data":[` + certs(uuid1) + `],"page":{"next_cursor":7}}`), want{1, facade.ErrInvalidResponse}},
+		"a cursor that stands":     {jsonReply(`{"data":[` + certs(uuid1) + `],"page":{"next_cursor":"x"}}`), want{2, facade.ErrInvalidResponse}},
+		"redirect":                 {reply{status: 302, header: map[string]string{"Location": "https://evil.test/"}}, want{0, facade.ErrInvalidResponse}},
+		"no content":               {reply{status: 204}, want{0, facade.ErrInvalidResponse}},
+		"nesting without an end":   {jsonReply(`{"data":[{"id":"` + uuid1 + `","x":` + strings.Repeat("[", 20000)), want{0, facade.ErrInvalidResponse}},
+		"the connection is cut":    {reply{body: `{"data":[` + certs(uuid1), cut: true}, want{1, facade.ErrInvalidResponse}},
+		"cut after the last one":   {reply{body: `{"data":[` + certs(uuid1) + `]`, cut: true}, want{1, facade.ErrInvalidResponse}},
+		"an element over the size": {jsonReply(`{"data":[` + certs(uuid1) + `,{"id":"` + uuid2 + `","x":"` + strings.Repeat("y", 1<<17) + `"}]}`), want{1, facade.ErrInvalidResponse}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			everyReader(t, func(t *testing.T, opts ...facade.Option) {
 				s := &script{replies: []reply{test.reply}, me: `{"scopes":[],"user":{"email":"a@b.c"}}`}
-				items, _, err := drain(t.Context(), newCosmic(t, s, append(opts, facade.WithMaxAnswer(1<<16))...).Certifications())
+				items, _, err := drain(t.Context(), newCosmic(t, s, append(opts, facade.WithMaxResponseBytes(1<<16))...).Certifications())
 				if len(items) != test.want.items || !errors.Is(err, test.want.kind) {
 					t.Errorf("%d elements, then %v; want %d, then %v", len(items), err, test.want.items, test.want.kind)
 				}

@@ -199,12 +199,12 @@ func WithRetry(policy RetryPolicy) Option {
 	}
 }
 
-// WithMaxAnswer bounds how many bytes are held of an answer that is read
+// WithMaxResponseBytes bounds how many bytes are held of an answer that is read
 // whole, and of one element of a list; the default is 64 MiB.
-func WithMaxAnswer(bytes int64) Option {
+func WithMaxResponseBytes(bytes int64) Option {
 	return func(s *settings) error {
 		if bytes < 1 {
-			return fmt.Errorf("WithMaxAnswer: %d bytes is no bound", bytes)
+			return fmt.Errorf("WithMaxResponseBytes: must be positive, got %d", bytes)
 		}
 		s.maxAnswer = bytes
 		return nil
@@ -218,7 +218,7 @@ func WithMaxAnswer(bytes int64) Option {
 func WithReadAhead(elements int, bytes int64) Option {
 	return func(s *settings) error {
 		if elements < 0 || bytes < 1 && elements > 0 {
-			return fmt.Errorf("WithReadAhead: %d elements and %d bytes are no bounds", elements, bytes)
+			return fmt.Errorf("WithReadAhead: elements must not be negative and bytes must be positive, got %d and %d", elements, bytes)
 		}
 		s.aheadCount, s.aheadBytes = elements, bytes
 		return nil
@@ -230,7 +230,7 @@ func WithReadAhead(elements int, bytes int64) Option {
 func WithMaxPages(pages int) Option {
 	return func(s *settings) error {
 		if pages < 1 {
-			return fmt.Errorf("WithMaxPages: %d pages is no bound", pages)
+			return fmt.Errorf("WithMaxPages: must be positive, got %d", pages)
 		}
 		s.maxPages = pages
 		return nil
@@ -256,9 +256,9 @@ type Response struct {
 	RequestID string
 	// Attempts is how many requests were made.
 	Attempts int
-	// Took is the time from the call to its answer, waits and repeats
+	// Elapsed is the time from the call to its answer, waits and repeats
 	// included: to the headers of a list's page, to the end of any other.
-	Took time.Duration
+	Elapsed time.Duration
 }
 
 // WithResponse fills into with what is known of the answer, also if the call

@@ -135,9 +135,10 @@ func exhaust[T any](values func(func(T, error) bool), limit int) error {
 	return nil
 }
 
-// reported drops an error about the answer itself: the report has it.
+// reported drops an error about the response itself: the report has it. A
+// response that was cut off says nothing of its shape.
 func reported(err error) error {
-	if errors.Is(err, facade.ErrBadAnswer) {
+	if errors.Is(err, facade.ErrInvalidResponse) && !errors.Is(err, facade.ErrTruncated) {
 		return nil
 	}
 	return err
