@@ -22,7 +22,7 @@ const module = "github.com/credkit/credkit-go"
 // may import only what stands on a lower floor, or within its own folder.
 var floors = [][]string{
 	{"cmd"},
-	{"facade/sandbox", "facade/drift"},
+	{"facade/sandbox", "facade/drift", "facade/roster"},
 	{"facade"},
 	{"facade/internal/transport"},
 	{"facade/auth"},

@@ -23,6 +23,10 @@ var ErrClosed = errors.New("auth: sessions are closed")
 // until there is another token in the store.
 var ErrRefused = errors.New("auth: the service refuses access tokens fresh from the token endpoint: check that the API and the sign-in belong together, and the account's state")
 
+// ErrNotSession is in the chain of an error about a key under which the store
+// has a record that is not a session: one of [WithTokenStore], for example.
+var ErrNotSession = errors.New("not a session")
+
 // A ReauthError says that a session cannot go on and a person has to sign in
 // again. Signing in under the same key heals every process that shares the
 // store, within about a second and without a restart.

@@ -146,11 +146,17 @@ func (s *session) answer(r *record, act action, f *flight) (*lease, error) {
 
 // foreign says why a record cannot be used here.
 func foreign(key string, r *record, v view) error {
-	what := fmt.Sprintf("the record under %q belongs to the token endpoint %s and the app %q; here they are %s and %q", key, r.Issuer, r.ClientID, v.issuer, v.clientID)
-	if r.Kind != v.kind {
-		what = fmt.Sprintf("the record under %q is a %s record, not a %s record", key, r.Kind, v.kind)
+	e := &ConfigError{
+		Problem: fmt.Sprintf("the record under %q belongs to the token endpoint %s and the app %q; here they are %s and %q", key, r.Issuer, r.ClientID, v.issuer, v.clientID),
+		Remedy:  "its tokens are not sent; use another key, or sign in again under this one",
 	}
-	return &ConfigError{Problem: what, Remedy: "its tokens are not sent; use another key, or sign in again under this one"}
+	if r.Kind != v.kind {
+		e.Problem = fmt.Sprintf("the record under %q is a %s record, not a %s record", key, r.Kind, v.kind)
+		if v.kind == kindSession {
+			e.err = ErrNotSession
+		}
+	}
+	return e
 }
 
 // tellEnd notes the end of a session, once for each end.

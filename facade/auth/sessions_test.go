@@ -131,3 +131,24 @@ func TestALoggerOfItsOwnMakesNoSourceOfItsOwn(t *testing.T) {
 		}
 	}
 }
+
+func TestARecordOfAClientIsNoSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		mustToken(t, clientOf(t, s, WithTokenStore(store, "k")))
+		sessions, err := NewSessions(store, App{ClientID: "id"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		src, err := sessions.Key("k").Source(s.endpoint())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := src.Token(t.Context()); !errors.Is(err, ErrNotSession) {
+			t.Errorf("a session under a client's key: %v", err)
+		}
+		if err := sessions.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
