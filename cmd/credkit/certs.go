@@ -16,7 +16,7 @@ type certsCommand struct {
 	Expired  bool     `help:"Only those that have expired."`
 	Type     []string `placeholder:"SLUG" help:"Only those of this type. May be repeated."`
 	Status   []string `placeholder:"WORD" help:"Only those with this word as their validity, lifecycle or verification status. May be repeated."`
-	Limit    int      `placeholder:"N" help:"Stop after so many. Default: all of them."`
+	Limit    count    `placeholder:"N" help:"Stop after so many. Default: all of them."`
 }
 
 // Run lists the certifications of who is signed in.
@@ -28,7 +28,7 @@ func (c *certsCommand) Run(ctx context.Context, p *program) error {
 	}
 	// Without filters, what is wanted is one page, and nothing ahead of it.
 	op, _ := cosmic.Service.Operation(facade.ListCertifications)
-	short := len(matches) == 0 && c.Limit > 0 && c.Limit <= op.Pagination.MaxSize
+	short := len(matches) == 0 && c.Limit > 0 && int(c.Limit) <= op.Pagination.MaxSize
 	var opts []facade.Option
 	if short {
 		opts = append(opts, facade.WithReadAhead(0, 0))
@@ -39,7 +39,7 @@ func (c *certsCommand) Run(ctx context.Context, p *program) error {
 	}
 	certifications := client.Certifications().Where(matches...)
 	if short {
-		certifications = certifications.PageSize(c.Limit)
+		certifications = certifications.PageSize(int(c.Limit))
 	}
 	n, err := list(p, certifications.All(ctx), c.Limit, newRows(p, certificationLayout(now)))
 	if err == nil && n == 0 && p.format() == asTable {
@@ -51,8 +51,6 @@ func (c *certsCommand) Run(ctx context.Context, p *program) error {
 // matches are the filters as the facade has them.
 func (c *certsCommand) matches(now time.Time) (matches []facade.Match[facade.Certification], err error) {
 	switch {
-	case c.Limit < 0:
-		return nil, usagef("--limit %d: want a number above 0", c.Limit)
 	case slices.Contains(c.Type, "") || slices.Contains(c.Status, ""):
 		return nil, usagef("an empty word as --type or --status matches nothing")
 	case c.Expiring > 0 && c.Expired:

@@ -18,7 +18,7 @@ type driftCommand struct {
 	Operation  string `placeholder:"ID" help:"The operation that --file answers, such as listUsers."`
 	File       string `placeholder:"FILE" help:"An answer's JSON body; - is stdin. Default: ask the services that are set up."`
 	Status     int    `placeholder:"CODE" help:"The HTTP status of --file. Default: the operation's success."`
-	Limit      int    `placeholder:"N" help:"Read at most so many elements of each live list."`
+	Limit      count  `placeholder:"N" help:"Read at most so many elements of each live list."`
 	ShowValues bool   `help:"Show values as they came and not only their shape. The report then has personal data in it."`
 }
 
@@ -26,9 +26,6 @@ type driftCommand struct {
 func (c *driftCommand) Run(ctx context.Context, p *program) error {
 	if (c.File == "") != (c.Operation == "") {
 		return usagef("--operation and --file go together: credkit drift --operation listUsers --file users.json")
-	}
-	if c.Limit < 0 {
-		return usagef("--limit %d: want a number above 0", c.Limit)
 	}
 	var opts []drift.Option
 	if c.ShowValues {
@@ -121,14 +118,14 @@ func (c *driftCommand) askCertn(ctx context.Context, p *program, watch facade.Op
 }
 
 // exhaust reads a list for the sake of reading it.
-func exhaust[T any](values func(func(T, error) bool), limit int) error {
+func exhaust[T any](values func(func(T, error) bool), limit count) error {
 	n := 0
 	for _, err := range values {
 		var bad *facade.ElementError
 		if err != nil && !errors.As(err, &bad) {
 			return err
 		}
-		if n++; n == limit {
+		if n++; n == int(limit) {
 			break
 		}
 	}

@@ -19,7 +19,9 @@ const (
 	exitFailed     = 1
 	exitUsage      = 2 // wrong usage, or a setting that is missing or wrong
 	exitNotAllowed = 3 // a scope is missing, or a sign-in is needed
-	exitDrift      = 4 // answers differ from openapi.yaml
+	exitDrift      = 4 // responses differ from openapi.yaml
+	// 128 plus the number of SIGINT, as a shell reports it; also after SIGTERM.
+	exitInterrupted = 130
 )
 
 var (
@@ -53,6 +55,8 @@ func exitCode(err error) int {
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE):
 		return exitDone
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.Is(err, facade.ErrRetired): // whatever else it says: nothing here is to be allowed

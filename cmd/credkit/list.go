@@ -2,16 +2,32 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"iter"
+	"strconv"
 	"syscall"
 
 	"github.com/credkit/credkit-go/facade"
 )
 
+// count is the number of elements after which a list stops; the zero count is
+// no limit. What is given must be at least 1.
+type count int
+
+// UnmarshalText reads a number above 0.
+func (c *count) UnmarshalText(text []byte) error {
+	n, err := strconv.Atoi(string(text))
+	if err != nil || n < 1 {
+		return fmt.Errorf("want a number of at least 1, got %q", text)
+	}
+	*c = count(n)
+	return nil
+}
+
 // list prints the values of a range as they come, at most limit of them if
 // that is more than 0, and returns how many there were. An element that
 // cannot be read is told of, and the list goes on.
-func list[T any](p *program, values iter.Seq2[T, error], limit int, to rows[T]) (n int, err error) {
+func list[T any](p *program, values iter.Seq2[T, error], limit count, to rows[T]) (n int, err error) {
 	var bad *facade.ElementError
 	var some error
 	for v, err := range values {
@@ -26,7 +42,7 @@ func list[T any](p *program, values iter.Seq2[T, error], limit int, to rows[T]) 
 		if err := to.write(v); err != nil {
 			return n, err
 		}
-		if n++; n == limit {
+		if n++; n == int(limit) {
 			break
 		}
 	}

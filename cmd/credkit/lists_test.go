@@ -164,7 +164,7 @@ func TestAReaderThatLeavesIsNoFailure(t *testing.T) {
 	}
 }
 
-func TestInterruptedEndsWith1(t *testing.T) {
+func TestInterruptedEndsWith130(t *testing.T) {
 	w := certsWorld(t)
 	if err := w.Fail(sandbox.On("listCertifications"), sandbox.Hang()); err != nil {
 		t.Fatal(err)
@@ -176,7 +176,7 @@ func TestInterruptedEndsWith1(t *testing.T) {
 		}
 		cancel()
 	}()
-	got := w.runWith(t, ctx, "", "certs").expect(t, exitFailed)
+	got := w.runWith(t, ctx, "", "certs").expect(t, exitInterrupted)
 	if got.stderr != "credkit: interrupted\n" {
 		t.Errorf("stderr: %q", got.stderr)
 	}

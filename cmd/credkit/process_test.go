@@ -188,7 +188,7 @@ func TestInterruptSavesWhatIsBeingRenewed(t *testing.T) {
 		w, cmd, stderr := renewing(t, sandbox.Delay(700*time.Millisecond), sandbox.Times(1))
 		signalled(t, cmd, s)
 		_ = cmd.Wait()
-		if code := cmd.ProcessState.ExitCode(); code != exitFailed || stderr.String() != "credkit: interrupted\n" {
+		if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || stderr.String() != "credkit: interrupted\n" {
 			t.Errorf("%v: exit %d, stderr %q", s, code, stderr.String())
 		}
 		// The rotation was received and saved: the next command needs no

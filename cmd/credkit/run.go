@@ -53,9 +53,6 @@ const closeWithin = 15 * time.Second
 func run(ctx context.Context, args []string, env func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{env: env, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
 	err := p.run(ctx, args)
-	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = errInterrupted
-	}
 	if text := explain(err); text != "" {
 		fmt.Fprintln(stderr, text)
 	}
@@ -98,7 +95,12 @@ func (p *program) run(ctx context.Context, args []string) (err error) {
 	if g.Verbose {
 		p.logger = newLogger(p.stderr)
 	}
-	defer func() { err = errors.Join(err, p.close(ctx)) }()
+	defer func() {
+		if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			err = errInterrupted // the request that was cut is no news
+		}
+		err = errors.Join(err, p.close(ctx))
+	}()
 	return command.Run()
 }
 

@@ -155,7 +155,7 @@ func TestDemoInterrupted(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 500*time.Millisecond, context.Canceled)
 	defer cancel()
 	got := (&world{}).runWith(t, ctx, "", "demo")
-	if got.code != exitFailed {
+	if got.code != exitInterrupted {
 		t.Errorf("exit %d: %s", got.code, got.stderr)
 	}
 }

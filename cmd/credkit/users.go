@@ -7,14 +7,11 @@ import (
 )
 
 type usersCommand struct {
-	Limit int `placeholder:"N" help:"Stop after so many. Default: all of them."`
+	Limit count `placeholder:"N" help:"Stop after so many. Default: all of them."`
 }
 
 // Run lists the users of the Certn account.
 func (c *usersCommand) Run(ctx context.Context, p *program) error {
-	if c.Limit < 0 {
-		return usagef("--limit %d: want a number above 0", c.Limit)
-	}
 	client, err := p.certn()
 	if err != nil {
 		return err
