@@ -22,7 +22,7 @@ type certsCommand struct {
 // Run lists the certifications of who is signed in.
 func (c *certsCommand) Run(ctx context.Context, p *program) error {
 	now := p.now()
-	matches, err := c.matches(now)
+	matches, err := c.matches(p, now)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (c *certsCommand) Run(ctx context.Context, p *program) error {
 }
 
 // matches are the filters as the facade has them.
-func (c *certsCommand) matches(now time.Time) (matches []facade.Match[facade.Certification], err error) {
+func (c *certsCommand) matches(p *program, now time.Time) (matches []facade.Match[facade.Certification], err error) {
 	switch {
 	case slices.Contains(c.Type, "") || slices.Contains(c.Status, ""):
 		return nil, usagef("an empty word as --type or --status matches nothing")
@@ -64,6 +64,7 @@ func (c *certsCommand) matches(now time.Time) (matches []facade.Match[facade.Cer
 		matches = append(matches, facade.TypeSlug(c.Type...))
 	}
 	if len(c.Status) > 0 {
+		c.tellUnknown(p)
 		matches = append(matches, facade.Matching("a certification with that status", func(cert facade.Certification) bool {
 			return slices.Contains(c.Status, string(cert.ValidityStatus)) ||
 				slices.Contains(c.Status, string(cert.LifecycleStatus)) ||
@@ -71,6 +72,18 @@ func (c *certsCommand) matches(now time.Time) (matches []facade.Match[facade.Cer
 		}))
 	}
 	return matches, nil
+}
+
+// tellUnknown warns of words that openapi.yaml does not know, before a long
+// list is read for the sake of a misspelt one. They are no error: only the
+// first word of each vocabulary is documented, and COSMIC may use others.
+func (c *certsCommand) tellUnknown(p *program) {
+	for _, word := range c.Status {
+		if !cosmic.LifecycleStatus(word).Valid() && !cosmic.VerificationStatus(word).Valid() && !cosmic.ValidityStatus(word).Valid() {
+			p.say("credkit: --status %q is no word that openapi.yaml knows, such as %s, %s or %s; looking for it all the same",
+				word, cosmic.LifecycleStatusActive, cosmic.VerificationStatusUnverified, cosmic.ValidityStatusValid)
+		}
+	}
 }
 
 func certificationLayout(now time.Time) layout[facade.Certification] {

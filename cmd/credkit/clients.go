@@ -52,7 +52,18 @@ func (p *program) cosmicEndpoint() (auth.Endpoint, error) {
 // app is the OAuth app of the environment.
 func (p *program) app() (auth.App, error) {
 	id, err := p.required(envCosmicID, "the client id of your app in COSMIC's developer portal")
-	return auth.App{ClientID: id, ClientSecret: p.env(envCosmicSecret)}, err
+	if err != nil {
+		return auth.App{}, err
+	}
+	app := auth.App{ClientID: id, ClientSecret: p.env(envCosmicSecret), AuthMethod: auth.AuthMethod(p.env(envCosmicAuth))}
+	switch {
+	case app.AuthMethod == "":
+	case app.AuthMethod != auth.AuthBasic && app.AuthMethod != auth.AuthPost:
+		return auth.App{}, usagef("%s=%s: want %s, which is the default, or %s", envCosmicAuth, app.AuthMethod, auth.AuthBasic, auth.AuthPost)
+	case app.ClientSecret == "":
+		return auth.App{}, usagef("%s is set to %s and %s is not set: set the secret, or unset the method of an app that has none", envCosmicAuth, app.AuthMethod, envCosmicSecret)
+	}
+	return app, nil
 }
 
 // sessions opens the store and the sessions in it, to be closed at the end.

@@ -181,19 +181,27 @@ type finding struct {
 	drift.Finding
 }
 
+// knownNumber is a number that is unknown where it is 0, and empty then.
+func knownNumber[N int | int64](n N) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(int64(n), 10)
+}
+
 // printFindings prints a line a finding.
 func printFindings(p *program, reports []*drift.Report) error {
 	to := newRows(p, layout[finding]{csv: []column[finding]{
 		{name: "operation", cell: func(f finding) string { return f.report.Operation }},
-		{name: "status", cell: func(f finding) string { return strconv.Itoa(f.report.Status) }},
+		{name: "status", cell: func(f finding) string { return knownNumber(f.report.Status) }},
 		{name: "severity", cell: func(f finding) string { return string(f.Severity) }},
 		{name: "rule", cell: func(f finding) string { return string(f.Rule) }},
 		{name: "path", cell: func(f finding) string { return f.Path }},
-		{name: "count", cell: func(f finding) string { return strconv.FormatInt(f.Count, 10) }},
+		{name: "count", cell: func(f finding) string { return knownNumber(f.Count) }},
 		{name: "want", cell: func(f finding) string { return f.Want }},
 		{name: "got", cell: func(f finding) string { return f.Got }},
 		{name: "part", cell: func(f finding) string { return f.Part }},
-		{name: "line", cell: func(f finding) string { return strconv.Itoa(f.Line) }},
+		{name: "line", cell: func(f finding) string { return knownNumber(f.Line) }},
 		{name: "grade", cell: func(f finding) string { return f.Grade }},
 		{name: "advice", cell: func(f finding) string { return f.Advice }},
 	}})

@@ -7,6 +7,7 @@ const (
 	envCosmicBase   = "COSMIC_BASE_URL"      // default: the public service
 	envCosmicID     = "COSMIC_CLIENT_ID"     // the app's client id
 	envCosmicSecret = "COSMIC_CLIENT_SECRET" // only of an app that has one
+	envCosmicAuth   = "COSMIC_CLIENT_AUTH"   // how the app is registered: client_secret_basic or client_secret_post
 	envCosmicToken  = "COSMIC_ACCESS_TOKEN"  // used as it is, never refreshed
 	envCertnBase    = "CERTN_BASE_URL"       // default: the public service
 	envCertnID      = "CERTN_CLIENT_ID"

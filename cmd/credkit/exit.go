@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"syscall"
 
 	"github.com/credkit/credkit-go/api/certn"
 	"github.com/credkit/credkit-go/facade"
@@ -53,7 +52,7 @@ func exitCode(err error) int {
 	var refused notAllowed
 	var signIn *auth.SignInError
 	switch {
-	case err == nil, errors.Is(err, syscall.EPIPE):
+	case err == nil:
 		return exitDone
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
@@ -84,7 +83,7 @@ func explain(err error) string {
 	var token *auth.TokenError
 	var advice []string
 	switch {
-	case err == nil, errors.Is(err, syscall.EPIPE):
+	case err == nil:
 		return ""
 	case errors.As(err, &usage):
 	case errors.As(err, &config):
@@ -110,7 +109,7 @@ func explain(err error) string {
 }
 
 const (
-	cosmicAdvice = "check " + envCosmicID + " and " + envCosmicSecret + ", and that they belong to " + envCosmicBase
+	cosmicAdvice = "check " + envCosmicID + ", " + envCosmicSecret + " and " + envCosmicAuth + ", and that they belong to " + envCosmicBase
 	certnAdvice  = "check " + envCertnID + " and " + envCertnSecret + ", and that they belong to " + envCertnBase
 )
 

@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -35,25 +35,24 @@ func (p *program) format() format {
 	switch {
 	case p.output != "":
 		return p.output
-	case isTerminal(p.stdout):
+	case p.isTerminal():
 		return asTable
 	default:
 		return asJSONL
 	}
 }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a descriptor fits
+// isTerminal reports whether stdout is a terminal.
+func (p *program) isTerminal() bool {
+	return p.terminal != nil && term.IsTerminal(int(p.terminal.Fd())) //nolint:gosec // a descriptor fits
 }
 
 // width is how many columns stdout has; 0 if that is nobody's concern.
 func (p *program) width() int {
-	f, ok := p.stdout.(*os.File)
-	if !ok {
+	if p.terminal == nil {
 		return 0
 	}
-	columns, _, err := term.GetSize(int(f.Fd())) //nolint:gosec // a descriptor fits
+	columns, _, err := term.GetSize(int(p.terminal.Fd())) //nolint:gosec // a descriptor fits
 	if err != nil {
 		return 0
 	}
@@ -63,7 +62,7 @@ func (p *program) width() int {
 // paint colours text for stdout, or leaves it: colour is for terminals, and
 // only if nobody said no (no-color.org).
 func (p *program) paint() painter {
-	return painter(isTerminal(p.stdout) && p.env("NO_COLOR") == "" && p.env("TERM") != "dumb")
+	return painter(p.isTerminal() && p.env("NO_COLOR") == "" && p.env("TERM") != "dumb")
 }
 
 // painter puts terminal colours around text if it is true.
@@ -97,10 +96,69 @@ func printable(text string) string {
 		switch {
 		case r == '\t' || r == '\n' || r == '\r':
 			return ' '
-		case r < ' ' || r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
-			return -1 // control characters, and those that turn text around
+		case commands(r):
+			return -1
 		default:
 			return r
 		}
 	}, text)
+}
+
+// commands reports whether a terminal may obey a character in place of showing
+// it: the controls C0 and C1 (ECMA-48), and those that change the direction
+// of the text around them (Unicode, UAX #9).
+func commands(r rune) bool {
+	return r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
+
+// csvCell makes a service's text fit for a spreadsheet and a terminal: without
+// control characters but tab and line feed, and preceded by an apostrophe where
+// a spreadsheet would take it for a formula (OWASP, "CSV Injection"). A plain
+// number is none, whatever its sign.
+func csvCell(text string) string {
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\r':
+			return '\n'
+		case r != '\t' && r != '\n' && commands(r):
+			return -1
+		default:
+			return r
+		}
+	}, text)
+	first, _ := utf8.DecodeRuneInString(text)
+	if !strings.ContainsRune("=+-@\t\n＝＋－＠", first) || plainNumber.MatchString(text) {
+		return text
+	}
+	return "'" + text
+}
+
+var plainNumber = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?$`)
+
+// escaped is a JSON document in which each character that a terminal would obey
+// is written as an escape, which leaves the document's value as it is.
+// Such characters stand in strings alone, but for the line feeds between the
+// document's parts.
+func escaped(document []byte) []byte {
+	var b []byte // nil as long as nothing had to be escaped
+	for i := 0; i < len(document); {
+		r, size := utf8.DecodeRune(document[i:])
+		bad := r == utf8.RuneError && size == 1
+		if b == nil && (bad || r != '\n' && commands(r)) {
+			b = append(make([]byte, 0, len(document)+16), document[:i]...)
+		}
+		switch {
+		case b == nil:
+		case bad, r != '\n' && commands(r):
+			b = fmt.Appendf(b, `\u%04x`, r)
+		default:
+			b = append(b, document[i:i+size]...)
+		}
+		i += size
+	}
+	if b == nil {
+		return document
+	}
+	return b
 }

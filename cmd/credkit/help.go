@@ -58,7 +58,10 @@ const help = `credkit: your COSMIC certifications and your team's Certn users
   exit codes                      0 done, 1 failed, 2 wrong usage or settings,
                                   3 not allowed, 4 answers differ
   environment                     COSMIC_BASE_URL, COSMIC_CLIENT_ID,
-                                  COSMIC_CLIENT_SECRET, COSMIC_ACCESS_TOKEN,
+                                  COSMIC_CLIENT_SECRET,
+                                  COSMIC_CLIENT_AUTH  client_secret_basic (the
+                                    default) or client_secret_post
+                                  COSMIC_ACCESS_TOKEN,
                                   CERTN_BASE_URL, CERTN_CLIENT_ID,
                                   CERTN_CLIENT_SECRET,
                                   CREDKIT_STORE    where sessions are kept: a

@@ -51,7 +51,7 @@ func TestHelpIsFoundUnderItsOtherNames(t *testing.T) {
 }
 
 func TestHelpNamesEveryVariableAndFitsATerminal(t *testing.T) {
-	contain(t, help, envCosmicBase, envCosmicID, envCosmicSecret, envCosmicToken, envCertnBase, envCertnID, envCertnSecret, envStore, envSession)
+	contain(t, help, envCosmicBase, envCosmicID, envCosmicSecret, envCosmicAuth, envCosmicToken, envCertnBase, envCertnID, envCertnSecret, envStore, envSession)
 	for line := range strings.Lines(help) {
 		if len(line) > 81 {
 			t.Errorf("longer than 80 columns: %q", line)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
-	"syscall"
 
 	"github.com/credkit/credkit-go/facade"
 )
@@ -56,7 +55,7 @@ func flushHeld[T any](to rows[T]) error {
 	if !ok {
 		return nil
 	}
-	if err := t.close(); !errors.Is(err, syscall.EPIPE) {
+	if err := t.close(); !errors.Is(err, errReaderLeft) {
 		return err
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strings"
 	"syscall"
@@ -183,12 +184,79 @@ func TestInterruptedEndsWith130(t *testing.T) {
 }
 
 func TestCSVIsReadAsItWasWritten(t *testing.T) {
-	w := certsWorld(t, `{"id":"22222222-2222-4222-8222-222222222222","issuer_name":"a \"b\",\nc","external_id":"=1+1"}`)
+	w := certsWorld(t, `{"id":"22222222-2222-4222-8222-222222222222","issuer_name":"a \"b\",\nc"}`)
 	records, err := csv.NewReader(strings.NewReader(w.run(t, "certs", "-o", "csv").expect(t, exitDone).stdout)).ReadAll()
 	if err != nil || len(records) != 2 {
 		t.Fatalf("%d records, %v", len(records), err)
 	}
 	if got := records[1][3]; got != "a \"b\",\nc" {
 		t.Errorf("issuer_name %q", got)
+	}
+}
+
+func TestCSVHasNoFormulaAndNoControlCharacter(t *testing.T) {
+	for sent, want := range map[string]string{
+		`=HYPERLINK(\"https://evil.test\",\"x\")`: `'=HYPERLINK("https://evil.test","x")`,
+		`+1+cmd|' /C calc'!A0`:                    `'+1+cmd|' /C calc'!A0`,
+		`-2+3`:                                    `'-2+3`,
+		`@SUM(A1)`:                                `'@SUM(A1)`,
+		`\t=1+1`:                                  "'\t=1+1",
+		`\r=1+1`:                                  "'\n=1+1",
+		`\u001b=1+1`:                              `'=1+1`,
+		`＝1+1`:                                    `'＝1+1`,
+		`-12`:                                     `-12`,
+		`+1.5`:                                    `+1.5`,
+		`a=b`:                                     `a=b`,
+		`\u001b]0;title\u0007\u009b31mred\u202e`:  `]0;title31mred`,
+		`one\r\ntwo`:                              "one\ntwo",
+	} {
+		w := certsWorld(t, `{"id":"22222222-2222-4222-8222-222222222222","issuer_name":"`+sent+`"}`)
+		out := w.run(t, "certs", "-o", "csv").expect(t, exitDone).stdout
+		records, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+		if err != nil || len(records) != 2 || records[1][3] != want {
+			t.Errorf("%s: %q, want %q (%v)", sent, records, want, err)
+		}
+	}
+}
+
+func TestJSONHasNoCharacterThatATerminalObeys(t *testing.T) {
+	const sent = "a\u009b31mb\u007fc\u202ed\u2066e"
+	w := certsWorld(t, `{"id":"22222222-2222-4222-8222-222222222222","issuer_name":"`+sent+`\u001b\n","unknown":{"deep":"`+sent+`"}}`)
+	for _, f := range []format{asJSON, asJSONL} {
+		out := w.run(t, "certs", "-o", string(f)).expect(t, exitDone).stdout
+		for _, r := range out {
+			if r != '\n' && commands(r) {
+				t.Errorf("%s: %U in %q", f, r, out)
+			}
+		}
+		var one struct {
+			IssuerName string `json:"issuer_name"`
+			Unknown    struct{ Deep string }
+		}
+		if err := json.Unmarshal([]byte(strings.Trim(out, "[]\n ")), &one); err != nil || one.IssuerName != sent+"\x1b\n" || one.Unknown.Deep != sent {
+			t.Errorf("%s: another value: %q (%v)", f, one, err)
+		}
+	}
+}
+
+func TestAStatusThatNobodyKnowsIsSaidBeforeTheListIsRead(t *testing.T) {
+	w := certsWorld(t)
+	if err := w.Fail(sandbox.On("listCertifications"), sandbox.Status(500), sandbox.RetryAfter("0")); err != nil {
+		t.Fatal(err)
+	}
+	got := w.run(t, "certs", "--status", "nonsense", "--status", "valid").expect(t, exitFailed)
+	first, rest, _ := strings.Cut(got.stderr, "\n")
+	if first != `credkit: --status "nonsense" is no word that openapi.yaml knows, such as active, unverified or valid; looking for it all the same` {
+		t.Errorf("the first line is %q", first)
+	}
+	if strings.Contains(rest, "--status") {
+		t.Errorf("a word that is known was warned of: %q", rest)
+	}
+}
+
+func TestAConnectionThatBreaksIsNotAReaderThatLeaves(t *testing.T) {
+	broken := fmt.Errorf("write tcp 127.0.0.1:1234: %w", syscall.EPIPE)
+	if code := exitCode(broken); code != exitFailed || explain(broken) == "" {
+		t.Errorf("exit %d, text %q", code, explain(broken))
 	}
 }

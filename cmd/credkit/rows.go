@@ -102,7 +102,7 @@ func (r *csvRows[T]) write(v T) error {
 	if err := r.header(); err != nil {
 		return err
 	}
-	return r.line(func(c column[T]) string { return c.cell(v) })
+	return r.line(func(c column[T]) string { return csvCell(c.cell(v)) })
 }
 
 func (r *csvRows[T]) close() error { return r.header() }
@@ -145,12 +145,12 @@ func one[T any](p *program, l layout[T], v T) error {
 }
 
 // document is a value as JSON with a newline at its end. Characters that only
-// HTML minds stay as they are.
+// HTML minds stay as they are; those that a terminal would obey are escaped.
 func document(v any, prefix, indent string) ([]byte, error) {
 	var b bytes.Buffer
 	to := json.NewEncoder(&b)
 	to.SetEscapeHTML(false)
 	to.SetIndent(prefix, indent)
 	err := to.Encode(v)
-	return b.Bytes(), err
+	return escaped(b.Bytes()), err
 }

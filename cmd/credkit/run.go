@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"reflect"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -37,9 +39,11 @@ type program struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
-	output format       // as asked for; empty lets stdout decide
-	logger *slog.Logger // nil without -v
-	now    func() time.Time
+	// terminal is what is behind stdout, if it is a file: perhaps a terminal.
+	terminal *os.File
+	output   format       // as asked for; empty lets stdout decide
+	logger   *slog.Logger // nil without -v
+	now      func() time.Time
 	// closers are called in turn, the last one first, once the command is done.
 	closers []func(context.Context) error
 }
@@ -51,7 +55,8 @@ const closeWithin = 15 * time.Second
 // run is the whole command, as main calls it and as tests do. It returns the
 // exit code.
 func run(ctx context.Context, args []string, env func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{env: env, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	p := &program{env: env, stdin: stdin, stdout: dataWriter{stdout}, stderr: stderr, now: time.Now}
+	p.terminal, _ = stdout.(*os.File)
 	err := p.run(ctx, args)
 	if text := explain(err); text != "" {
 		fmt.Fprintln(stderr, text)
@@ -69,8 +74,10 @@ func (p *program) run(ctx context.Context, args []string) (err error) {
 		args = []string{"version"}
 	}
 	if len(args) == 0 {
-		_, err := io.WriteString(p.stdout, helpByExample(p.paint()))
-		return err
+		if _, err := io.WriteString(p.stdout, helpByExample(p.paint())); !errors.Is(err, errReaderLeft) {
+			return err
+		}
+		return nil
 	}
 	var g grammar
 	parser, err := kong.New(&g,
@@ -86,7 +93,7 @@ func (p *program) run(ctx context.Context, args []string) (err error) {
 	}
 	command, err := parser.Parse(args)
 	switch {
-	case errors.Is(err, errHelpShown):
+	case errors.Is(err, errHelpShown), errors.Is(err, errReaderLeft):
 		return nil
 	case err != nil:
 		return usagef("%w\n  see: credkit %s--help", err, named(args))
@@ -99,9 +106,26 @@ func (p *program) run(ctx context.Context, args []string) (err error) {
 		if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
 			err = errInterrupted // the request that was cut is no news
 		}
+		if errors.Is(err, errReaderLeft) {
+			err = nil // it has read what it wanted
+		}
 		err = errors.Join(err, p.close(ctx))
 	}()
 	return command.Run()
+}
+
+// dataWriter writes to stdout. A reader that has left, as head does, is told
+// from a connection of the network that broke: only the first is no failure.
+type dataWriter struct{ io.Writer }
+
+var errReaderLeft = errors.New("nobody reads the output any more")
+
+func (w dataWriter) Write(data []byte) (int, error) {
+	n, err := w.Writer.Write(data)
+	if errors.Is(err, syscall.EPIPE) {
+		err = errReaderLeft
+	}
+	return n, err
 }
 
 // named is the command that args begin with and a space, or nothing if that

@@ -100,7 +100,7 @@ func (c *sandboxCommand) introduce(p *program, sb *sandbox.Sandbox) error {
 	} {
 		fmt.Fprintf(&b, "export %s=%s\n", v.name, v.value)
 	}
-	fmt.Fprintf(&b, "unset %s %s\n", envCosmicSecret, envCosmicToken)
+	fmt.Fprintf(&b, "unset %s %s %s\n", envCosmicSecret, envCosmicAuth, envCosmicToken)
 	if _, err := fmt.Fprint(p.stdout, b.String()); err != nil {
 		return err
 	}

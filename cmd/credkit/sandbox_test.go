@@ -67,7 +67,7 @@ func waitFor(t *testing.T, printed *locked, words string) {
 
 func TestSandboxPrintsWhatPointsTheCommandAtIt(t *testing.T) {
 	env, stderr, stop := served(t, "--certs", "3", "--users", "2", "--scopes", "certification_records:read,qualifications:read")
-	if env["unset"] != envCosmicSecret+" "+envCosmicToken || env[envSession] != "sandbox" {
+	if env["unset"] != envCosmicSecret+" "+envCosmicAuth+" "+envCosmicToken || env[envSession] != "sandbox" {
 		t.Errorf("what is real is not taken away: %v", env)
 	}
 	w := &world{env: env}

@@ -41,6 +41,19 @@ func TestASessionFromLoginToLogout(t *testing.T) {
 	}
 }
 
+func TestAnAppSignsInByTheMethodItIsRegisteredWith(t *testing.T) {
+	port := freePort(t)
+	w := newWorld(t, sandbox.Apps(sandbox.App{ClientID: "test-app", ClientSecret: "test-app-secret",
+		Authentication: "client_secret_post", RedirectURIs: []string{callbackAt(port)}}))
+	w.port = port
+	contain(t, w.login(t).expect(t, exitNotAllowed).stderr, envCosmicAuth)
+	w.env[envCosmicAuth] = "client_secret_post"
+	w.login(t).expect(t, exitDone)
+	w.run(t, "me").expect(t, exitDone)
+	w.env[envCosmicAuth] = "client_secret_basic"
+	w.run(t, "logout").expect(t, exitDone)
+}
+
 func TestLogoutNeedsNoClientID(t *testing.T) {
 	w := newWorld(t)
 	w.login(t).expect(t, exitDone)
