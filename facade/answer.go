@@ -30,10 +30,11 @@ type answer struct {
 // newError begins an Error about the call.
 func (a *answer) newError() *Error {
 	e := &Error{
-		Service:   a.client.service.Name,
-		Operation: a.call.Operation.ID,
-		Attempts:  a.call.Attempts,
-		note:      a.call.GaveUp,
+		Service:    a.client.service.Name,
+		Operation:  a.call.Operation.ID,
+		SessionKey: a.client.session,
+		Attempts:   a.call.Attempts,
+		note:       a.call.GaveUp,
 	}
 	if a.resp != nil {
 		e.Status = a.resp.StatusCode

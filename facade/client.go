@@ -25,9 +25,10 @@ type client struct {
 	http     *http.Client // with the middleware around its transport
 	budget   *transport.Budget
 
-	source auth.Source
-	call   transport.Handler
-	grant  *grant // nil where the service has no scopes
+	source  auth.Source
+	session string // the key of the session that source is of; empty if it is of none
+	call    transport.Handler
+	grant   *grant // nil where the service has no scopes
 }
 
 func newClient(service *spec.Service, credentials auth.Credentials, opts []Option) (*client, error) {
@@ -81,9 +82,10 @@ func (c *client) with(credentials auth.Credentials) (*client, error) {
 		return nil, fmt.Errorf("facade: %s client: %w", c.service.Title, err)
 	}
 	other := *c
-	other.source = source
+	other.source, other.session = source, auth.SessionKey(source)
 	other.call = transport.New(transport.Config{
 		Service:    c.service.Name,
+		Session:    other.session,
 		Origin:     c.endpoint.Origin,
 		Source:     source,
 		HTTPClient: c.http,
@@ -140,7 +142,7 @@ func (c *client) options(ctx context.Context, id OperationID, opts []CallOption)
 func (c *client) invalid(id OperationID, err error) *Error {
 	e := &Error{Service: "credkit", Operation: id, Err: err, kind: ErrInvalid}
 	if c != nil {
-		e.Service = c.service.Name
+		e.Service, e.SessionKey = c.service.Name, c.session
 	}
 	return e
 }

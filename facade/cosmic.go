@@ -94,7 +94,7 @@ func (c *Cosmic) Require(ctx context.Context, operations ...OperationID) error {
 	for _, id := range operations {
 		op, _ := cosmic.Service.Operation(id)
 		if lacks := missing(op.Scopes, have); len(have) > 0 && len(lacks) > 0 {
-			return &ScopeError{Operation: id, Need: slices.Clone(op.Scopes), Have: slices.Clone(have), Missing: lacks}
+			return &ScopeError{Operation: id, SessionKey: c.client.session, Need: slices.Clone(op.Scopes), Have: slices.Clone(have), Missing: lacks}
 		}
 	}
 	return nil

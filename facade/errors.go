@@ -51,6 +51,9 @@ type Error struct {
 	Service string
 	// Operation is the call, as openapi.yaml names it.
 	Operation OperationID
+	// SessionKey is the key of the session that the call was made for; empty if
+	// the credentials are of no session.
+	SessionKey string
 	// Status is the HTTP status; 0 if there was no answer.
 	Status int
 	// Code is the server's word for the failure; often empty.
@@ -82,6 +85,9 @@ type Error struct {
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", e.Service, e.Operation)
+	if e.SessionKey != "" {
+		fmt.Fprintf(&b, " of session %q", e.SessionKey)
+	}
 	if e.Status != 0 {
 		fmt.Fprintf(&b, ": %d %s", e.Status, http.StatusText(e.Status))
 	}
@@ -120,6 +126,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // LogValue logs the failure's parts as attributes.
 func (e *Error) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("service", e.Service), slog.String("operation", string(e.Operation))}
+	if e.SessionKey != "" {
+		attrs = append(attrs, slog.String("session", e.SessionKey))
+	}
 	if e.Status != 0 {
 		attrs = append(attrs, slog.Int("status", e.Status))
 	}

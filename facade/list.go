@@ -2,9 +2,12 @@ package facade
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"iter"
 	"net/http"
 	"net/url"
@@ -34,7 +37,7 @@ type List[T any] struct {
 	request func(server string, size *int32) (*http.Request, error)
 	matches []Match[T]
 	size    *int32
-	from    string // the query of the page to begin with; empty for the first
+	from    resume // where to begin; zero for the first page
 	err     error  // what was wrong with the list's making
 }
 
@@ -93,7 +96,10 @@ func (l *List[T]) PageSize(n int) *List[T] {
 }
 
 // From returns the list beginning at the page that a [Page.Resume] names, in
-// this process or another. The page size is that of the list it came from.
+// this process or another. The list must make the same request as the one that
+// the Resume came from: the same base URL, session key and parameters; any
+// other is an error of the range. Without PageSize, the page size is that of
+// the list it came from.
 func (l *List[T]) From(resume string) *List[T] {
 	return l.change(func(l *List[T]) (err error) {
 		l.from, err = readResume(l.id, resume)
@@ -174,7 +180,7 @@ func (l *List[T]) page(w *walker[T]) (page Page[T], err error) {
 		switch {
 		case errors.Is(err, errPageEnd):
 			if w.more {
-				page.Resume = writeResume(l.id, w.query)
+				page.Resume = resume{w.request, w.query}.text(l.id)
 			}
 			return page, nil
 		case errors.As(err, &bad):
@@ -185,7 +191,7 @@ func (l *List[T]) page(w *walker[T]) (page Page[T], err error) {
 			page.Items = append(page.Items, v)
 		}
 		if held += size; held > l.client.settings.maxAnswer {
-			return page, &Error{Service: l.client.service.Name, Operation: l.id, kind: ErrTooMany,
+			return page, &Error{Service: l.client.service.Name, Operation: l.id, SessionKey: l.client.session, kind: ErrTooMany,
 				Message: fmt.Sprintf("a page is longer than %d bytes: range over All, or raise the bound with WithMaxResponseBytes", l.client.settings.maxAnswer)}
 		}
 	}
@@ -209,7 +215,7 @@ func (l *List[T]) Collect(ctx context.Context, limit int) ([]T, error) {
 		case err != nil:
 			return items, left.join(err)
 		case len(items) == limit:
-			return items, &Error{Service: l.client.service.Name, Operation: l.id, kind: ErrTooMany,
+			return items, &Error{Service: l.client.service.Name, Operation: l.id, SessionKey: l.client.session, kind: ErrTooMany,
 				Message: fmt.Sprintf("the list has more than %d elements", limit)}
 		default:
 			items = append(items, v)
@@ -263,7 +269,7 @@ func (l *List[T]) First(ctx context.Context) (*T, error) {
 			return nil, err
 		}
 	}
-	return nil, &Error{Service: l.client.service.Name, Operation: l.id, kind: ErrNotFound,
+	return nil, &Error{Service: l.client.service.Name, Operation: l.id, SessionKey: l.client.session, kind: ErrNotFound,
 		Message: "the whole list was read and has not " + what, Err: left.join(nil)}
 }
 
@@ -272,25 +278,59 @@ func (l *List[T]) find(ctx context.Context, match Match[T]) (*T, error) {
 	return l.Where(match).First(ctx)
 }
 
+// resume is the place where a list goes on: the request that it is a page of,
+// as [List.fingerprint] has it, and the query of the page.
+type resume struct{ request, query string }
+
 const resumePrefix = "credkit1."
 
-// writeResume makes a text of the place where a list goes on.
-func writeResume(id OperationID, query string) string {
-	return resumePrefix + base64.RawURLEncoding.EncodeToString([]byte(string(id)+"\n"+query))
+// text writes the place as a Page.Resume.
+func (r resume) text(id OperationID) string {
+	body := []byte(string(id) + "\n" + r.request + "\n" + r.query)
+	return resumePrefix + base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32(body, crc32.ChecksumIEEE(body)))
 }
 
-func readResume(id OperationID, resume string) (query string, err error) {
-	text, ok := strings.CutPrefix(resume, resumePrefix)
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	of, query, found := strings.Cut(string(raw), "\n")
-	if !ok || err != nil || !found || query == "" {
-		return "", errors.New("From: this is no Page.Resume of this library's")
+// readResume reads a Page.Resume of a list of the operation.
+func readResume(id OperationID, text string) (resume, error) {
+	encoded, ok := strings.CutPrefix(text, resumePrefix)
+	raw, err := base64.RawURLEncoding.DecodeString(encoded)
+	body := raw[:max(0, len(raw)-4)]
+	if !ok || err != nil || len(body) == 0 || binary.BigEndian.Uint32(raw[len(body):]) != crc32.ChecksumIEEE(body) {
+		return resume{}, errors.New("From: this is no Page.Resume of this library, or a part of one")
 	}
-	if of != string(id) {
-		return "", fmt.Errorf("From: this is the Page.Resume of another list, %q", short(of))
+	parts := strings.SplitN(string(body), "\n", 3)
+	if len(parts) != 3 || parts[2] == "" || !validQuery(parts[2]) {
+		return resume{}, errors.New("From: the Page.Resume is damaged")
 	}
-	if _, err := url.ParseQuery(query); err != nil || !validQuery(query) {
-		return "", errors.New("From: the Page.Resume is damaged")
+	if parts[0] != string(id) {
+		return resume{}, fmt.Errorf("From: the Page.Resume is of another list, %q", short(parts[0]))
 	}
-	return query, nil
+	return resume{parts[1], parts[2]}, nil
+}
+
+// fingerprint identifies the list that a request of its first page asks for:
+// the URL with the list's own parameters, and whose list it is. The page size
+// changes where pages end and not what is listed.
+func (l *List[T]) fingerprint(first *url.URL, sizeParameter string) string {
+	query := first.Query()
+	query.Del(sizeParameter)
+	sum := sha256.Sum256([]byte(first.Scheme + "://" + first.Host + first.EscapedPath() + "?" + query.Encode() + "\n" + l.client.session))
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
+}
+
+// resumed checks that a list goes on with the request it was left at, and
+// returns the query of the page.
+func (l *List[T]) resumed(request string, first *url.URL, sizeParameter string) (string, error) {
+	if l.from.request != request {
+		return "", errors.New("From: the Page.Resume is of another request: it has another base URL, session key or parameter")
+	}
+	left, err := url.ParseQuery(l.from.query)
+	if err != nil {
+		return "", err
+	}
+	size := first.Query().Get(sizeParameter)
+	if was := left.Get(sizeParameter); l.size != nil && was != size {
+		return "", fmt.Errorf("From: the Page.Resume is of a list with the page size %q, not %s", short(was), size)
+	}
+	return l.from.query, nil
 }

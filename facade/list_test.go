@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/facade"
 )
 
@@ -231,9 +232,50 @@ func TestPagesResumeInAnotherClient(t *testing.T) {
 			t.Errorf("From(%q): %v", bad, err)
 		}
 	}
+	for name, list := range map[string]*facade.List[facade.Certification]{
+		"another base URL":  newCosmic(t, s, facade.WithBaseURL("https://cosmic.test/other")).Certifications(),
+		"another worker":    newCosmicFor(t, s, keyed{"worker-2"}).Certifications(),
+		"another page size": newCosmic(t, s).Certifications().PageSize(3),
+	} {
+		if _, err := list.From(resume).First(t.Context()); !errors.Is(err, facade.ErrInvalid) || !strings.Contains(err.Error(), "Page.Resume is of") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	users := newCertn(t, s).Users()
 	if _, err := users.From(resume).First(t.Context()); !errors.Is(err, facade.ErrInvalid) {
 		t.Errorf("another list's Resume: %v", err)
+	}
+}
+
+// A paging member that the specification requires must be there: without it a
+// list that goes on would look complete.
+func TestAListWithoutARequiredPagingMemberIsNotComplete(t *testing.T) {
+	op, _ := cosmic.Service.Operation(facade.ListCertifications)
+	declared := op.Pagination
+	defer func() { op.Pagination = declared }()
+	for _, test := range []struct {
+		required [][]string
+		page     string
+		ok       bool
+	}{
+		{nil, ``, true},
+		{nil, `,"page":{}`, true},
+		{[][]string{{"page"}}, ``, false},
+		{[][]string{{"page"}}, `,"page":null`, true},
+		{[][]string{{"page"}}, `,"page":{}`, true},
+		{[][]string{{"page", "has_more"}}, ``, true},
+		{[][]string{{"page", "has_more"}}, `,"page":null`, true},
+		{[][]string{{"page", "has_more"}}, `,"page":{"next_cursor":null}`, false},
+		{[][]string{{"page", "has_more"}}, `,"page":{"has_more":null}`, true},
+		{[][]string{{"page", "has_more"}}, `,"page":{"has_more":false}`, true},
+		{[][]string{{"page"}, {"page", "next_cursor"}}, `,"page":{"has_more":false}`, false},
+	} {
+		op.Pagination.Required = test.required
+		s := &script{replies: []reply{jsonReply(`{"data":[` + certs(uuid1) + `]` + test.page + `}`)}}
+		items, err := newCosmic(t, s, unchecked).Certifications().Collect(t.Context(), 5)
+		if len(items) != 1 || test.ok && err != nil || !test.ok && (!errors.Is(err, facade.ErrInvalidResponse) || !strings.Contains(err.Error(), "is missing")) {
+			t.Errorf("required %v, have %s: %d items, %v", test.required, test.page, len(items), err)
+		}
 	}
 }
 

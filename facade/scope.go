@@ -128,7 +128,7 @@ func (c *client) allowOne(ctx context.Context, id OperationID, need []string) er
 	if len(have) == 0 || len(lacks) == 0 {
 		return nil
 	}
-	return &ScopeError{Operation: id, Need: slices.Clone(need), Have: slices.Clone(have), Missing: lacks}
+	return &ScopeError{Operation: id, SessionKey: c.session, Need: slices.Clone(need), Have: slices.Clone(have), Missing: lacks}
 }
 
 // failed is a call that was not made, for a reason that is not its own.
@@ -236,7 +236,7 @@ func (c *client) refused(err error, id OperationID) error {
 	if !found {
 		return err
 	}
-	s := &ScopeError{Operation: id, Need: slices.Clone(op.Scopes), Refused: true, Err: e}
+	s := &ScopeError{Operation: id, SessionKey: c.session, Need: slices.Clone(op.Scopes), Refused: true, Err: e}
 	if len(e.have) > 0 {
 		s.Have, s.Missing = slices.Clone(e.have), missing(op.Scopes, e.have)
 	}

@@ -15,6 +15,9 @@ import (
 type ScopeError struct {
 	// Operation is the call.
 	Operation OperationID
+	// SessionKey is the key of the session that the call was made for; empty if
+	// the credentials are of no session.
+	SessionKey string
 	// Need are the scopes that the operation needs.
 	Need []string
 	// Have are the scopes of the token, under their current names; nil if
@@ -30,16 +33,27 @@ type ScopeError struct {
 
 // Error implements error.
 func (e *ScopeError) Error() string {
+	operation := string(e.Operation)
+	if e.SessionKey != "" {
+		operation += fmt.Sprintf(" of session %q", e.SessionKey)
+	}
 	if !e.Refused {
 		return fmt.Sprintf("%s needs the scope %s, which the sign-in does not have (it has %s): "+
 			"add the scope to the app in the developer portal and sign in again; the call was not made",
-			e.Operation, strings.Join(e.Missing, " and "), list(e.Have))
+			operation, strings.Join(e.Missing, " and "), list(e.Have))
 	}
-	hint := "the needed scopes (" + list(e.Need) + ") may be there all the same: scopes do not replace membership or visibility"
-	if len(e.Missing) > 0 {
+	hint := "scopes do not replace membership or visibility: check what the user may see"
+	switch {
+	case len(e.Missing) > 0:
 		hint = "the scope " + strings.Join(e.Missing, " and ") + " is missing"
+	case len(e.Need) == 0:
+		hint = "it needs no scope: check the account's state and what the user may see"
+	case len(e.Have) == 0:
+		hint = "it needs the scope " + strings.Join(e.Need, " and ") + "; whether the token has it is not known, and " + hint
+	default:
+		hint = "the token has the scope " + strings.Join(e.Need, " and ") + ", and " + hint
 	}
-	return fmt.Sprintf("the server does not allow %s: %s: %v", e.Operation, hint, e.Err)
+	return fmt.Sprintf("the server does not allow %s: %s: %v", operation, hint, e.Err)
 }
 
 // Unwrap returns the server's answer, if there was one.

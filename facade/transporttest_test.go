@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
@@ -91,10 +92,15 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 func newCosmic(t *testing.T, s *script, opts ...facade.Option) *facade.Cosmic {
 	t.Helper()
+	return newCosmicFor(t, s, auth.StaticToken("access-token-of-the-test"), opts...)
+}
+
+func newCosmicFor(t *testing.T, s *script, credentials auth.Credentials, opts ...facade.Option) *facade.Cosmic {
+	t.Helper()
 	opts = append([]facade.Option{
 		facade.WithBaseURL("https://cosmic.test/prefix"), facade.WithHTTPClient(&http.Client{Transport: s}),
 	}, opts...)
-	c, err := facade.NewCosmic(auth.StaticToken("access-token-of-the-test"), opts...)
+	c, err := facade.NewCosmic(credentials, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +117,15 @@ func newCertn(t *testing.T, s *script, opts ...facade.Option) *facade.Certn {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// keyed are the credentials of one session, without a store.
+type keyed struct{ key string }
+
+func (k keyed) Source(auth.Endpoint) (auth.Source, error) { return k, nil }
+func (k keyed) SessionKey() string                        { return k.key }
+func (k keyed) Token(context.Context) (auth.Token, error) {
+	return auth.NewToken("access-token-of-"+k.key, time.Time{}), nil
 }
 
 // drain ranges over a list and returns its elements, the elements that did

@@ -17,11 +17,12 @@ import (
 
 // walker reads a list from page to page, one element a step.
 type walker[T any] struct {
-	list  *List[T]
-	ctx   context.Context
-	page  *pageDecoder[T]
-	query string // of the page to ask for next, or being read
-	more  bool   // whether there is a page after the one that ended
+	list    *List[T]
+	ctx     context.Context
+	page    *pageDecoder[T]
+	query   string // of the page to ask for next, or being read
+	request string // the fingerprint of the list's request
+	more    bool   // whether there is a page after the one that ended
 
 	answer *answer // of the page being read; nil between pages
 	body   body    // its body
@@ -51,7 +52,7 @@ func (l *List[T]) walk(ctx context.Context) (*walker[T], error) {
 	if !ok || op.Pagination.Style == spec.PageNone {
 		return nil, l.client.invalid(l.id, errors.New("this operation is no list"))
 	}
-	w := &walker[T]{list: l, ctx: ctx, query: l.from, more: true, seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
+	w := &walker[T]{list: l, ctx: ctx, more: true, seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
 	w.page = newPageDecoder(op.Pagination, l.client.settings.maxAnswer, l.element())
 	return w, nil
 }
@@ -145,13 +146,22 @@ func (w *walker[T]) next(v *T) (int64, error) {
 func (w *walker[T]) open() error {
 	l := w.list
 	if w.pages == l.client.settings.maxPages {
-		return &Error{Service: l.client.service.Name, Operation: l.id, kind: ErrTooMany,
+		return &Error{Service: l.client.service.Name, Operation: l.id, SessionKey: l.client.session, kind: ErrTooMany,
 			Message: fmt.Sprintf("the list has more than %d pages: raise the bound with WithMaxPages", w.pages)}
 	}
 	a, err := l.client.send(w.ctx, l.id, l.call, true, func(server string) (*http.Request, error) {
 		req, err := l.request(server, l.size)
 		if err != nil {
 			return nil, err
+		}
+		if w.pages == 0 {
+			size := w.page.paging.SizeParameter
+			w.request = l.fingerprint(req.URL, size)
+			if l.from.query != "" {
+				if w.query, err = l.resumed(w.request, req.URL, size); err != nil {
+					return nil, err
+				}
+			}
 		}
 		if w.query != "" {
 			req.URL.RawQuery = w.query

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 
 	wire "github.com/go-json-experiment/json"
@@ -235,18 +236,18 @@ func leads(name string, path []string) bool { return len(path) > 0 && path[0] ==
 // lead takes what leads on from one member of the envelope.
 func (p *pageDecoder[T]) lead(name string, value jsontext.Value) error {
 	if leads(name, p.paging.Next) {
-		if err := follow(value, p.paging.Next, &p.next); err != nil {
+		if err := p.follow(value, p.paging.Next, &p.next); err != nil {
 			return err
 		}
 	}
 	if leads(name, p.paging.More) {
-		if err := follow(value, p.paging.More, &p.more); err != nil {
+		if err := p.follow(value, p.paging.More, &p.more); err != nil {
 			return err
 		}
 	}
 	if leads(name, p.paging.Count) {
 		// A count is only ever logged: a strange one is none.
-		if follow(value, p.paging.Count, &p.count) != nil {
+		if p.follow(value, p.paging.Count, &p.count) != nil {
 			p.count = nil
 		}
 	}
@@ -254,9 +255,9 @@ func (p *pageDecoder[T]) lead(name string, value jsontext.Value) error {
 }
 
 // follow decodes what lies at path, whose first name has been followed, into
-// v. Null and what is absent leave the zero value.
-func follow(value jsontext.Value, path []string, v any) error {
-	for _, name := range path[1:] {
+// v. Null, and what is absent without being required, leave the zero value.
+func (p *pageDecoder[T]) follow(value jsontext.Value, path []string, v any) error {
+	for i, name := range path[1:] {
 		if value.Kind() == jsontext.KindNull {
 			return nil
 		}
@@ -266,11 +267,22 @@ func follow(value jsontext.Value, path []string, v any) error {
 		}
 		var ok bool
 		if value, ok = members[name]; !ok {
-			return nil
+			return p.absent(path[:i+2])
 		}
 	}
 	if err := wire.Unmarshal(value, v, decoding()); err != nil {
 		return &shapeError{fmt.Sprintf("%q is a JSON %s", strings.Join(path, "."), kindName(value.Kind()))}
+	}
+	return nil
+}
+
+// absent is the error for a member that the response does not have, if it is
+// required: without it a list that goes on would look complete.
+func (p *pageDecoder[T]) absent(path []string) error {
+	for _, required := range p.paging.Required {
+		if slices.Equal(required, path) {
+			return &shapeError{fmt.Sprintf("the required %q is missing", strings.Join(path, "."))}
+		}
 	}
 	return nil
 }
@@ -347,6 +359,11 @@ func (p *pageDecoder[T]) finish() error {
 		return plain(err)
 	case !p.found:
 		return &shapeError{fmt.Sprintf("the answer has no %q", p.paging.Items)}
+	}
+	for _, required := range p.paging.Required {
+		if len(required) == 1 && !p.bare && !p.names[required[0]] {
+			return p.absent(required)
+		}
 	}
 	return io.EOF
 }

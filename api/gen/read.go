@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -51,21 +52,34 @@ func successSchema(op *openapi3.Operation) *openapi3.Schema {
 	return nil
 }
 
-// hasProperty follows a path of properties, through nullable unions.
+// hasProperty reports whether a path of properties is declared.
 func hasProperty(schema *openapi3.Schema, path []string) bool {
-	if schema == nil {
-		return false
-	}
-	if len(path) == 0 {
-		return true
+	return len(path) == 0 && schema != nil || declaring(schema, path) != nil
+}
+
+// requiresProperty reports whether the last property of a path is required of
+// the object that declares it.
+func requiresProperty(schema *openapi3.Schema, path []string) bool {
+	object := declaring(schema, path)
+	return object != nil && slices.Contains(object.Required, path[len(path)-1])
+}
+
+// declaring returns the object schema that declares the last property of a
+// path, through nullable unions; nil if none does.
+func declaring(schema *openapi3.Schema, path []string) *openapi3.Schema {
+	if schema == nil || len(path) == 0 {
+		return nil
 	}
 	if ref := schema.Properties[path[0]]; ref != nil {
-		return hasProperty(ref.Value, path[1:])
+		if len(path) == 1 {
+			return schema
+		}
+		return declaring(ref.Value, path[1:])
 	}
 	for _, ref := range schema.AnyOf {
-		if hasProperty(ref.Value, path) {
-			return true
+		if object := declaring(ref.Value, path); object != nil {
+			return object
 		}
 	}
-	return false
+	return nil
 }

@@ -106,6 +106,8 @@ var Service = spec.Service{
 				More: {{printf "%#v" .}},{{end}}
 				{{- with .Pagination.Count}}
 				Count: {{printf "%#v" .}},{{end}}
+				{{- with .Pagination.Required}}
+				Required: {{printf "%#v" .}},{{end}}
 				{{- with .Pagination.CursorParameter}}
 				CursorParameter: {{printf "%q" .}},{{end}}
 				{{- with .Pagination.SizeParameter}}

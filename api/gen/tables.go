@@ -309,6 +309,14 @@ func readPagination(p *problems, where string, op *openapi3.Operation, row *spec
 		}
 	}
 	answer := successSchema(op)
+	for _, path := range [][]string{page.Next, page.More} {
+		for n := 1; n <= len(path); n++ {
+			known := slices.ContainsFunc(page.Required, func(have []string) bool { return slices.Equal(have, path[:n]) })
+			if !known && requiresProperty(answer, path[:n]) {
+				page.Required = append(page.Required, path[:n])
+			}
+		}
+	}
 	for _, path := range [][]string{{page.Items}, page.Next, page.More, page.Count} {
 		if len(path) > 0 && !hasProperty(answer, path) {
 			p.addf("%s: the answer has no property %s", where, strings.Join(path, "."))

@@ -105,6 +105,10 @@ type Pagination struct {
 	// Count is the path of the member that counts the elements of all pages,
 	// if any.
 	Count []string
+	// Required are the paths, among those of Next and More and of the objects
+	// around them, that a response must have wherever it has the object around
+	// them, null included. A response without one is no last page: it is invalid.
+	Required [][]string
 	// CursorParameter and SizeParameter are the query parameters.
 	CursorParameter, SizeParameter string
 	// MaxSize is the largest page that may be asked for; 0 if unknown.

@@ -31,6 +31,17 @@ type Renewer interface {
 	Renew(ctx context.Context, rejected Token) (Token, error)
 }
 
+// SessionKey returns the key of the session that source has its tokens from,
+// so that errors and logs can say whose call failed: the key of a source of
+// [Sessions.Key], or what a method SessionKey() string of source returns.
+// It is empty for a source without one.
+func SessionKey(source Source) string {
+	if keyed, ok := source.(interface{ SessionKey() string }); ok {
+		return keyed.SessionKey()
+	}
+	return ""
+}
+
 // Endpoint is one service as its credentials see it: where tokens may be
 // sent, and where they come from. The facade makes it from the spec's tables,
 // the base URL and the caller's HTTP client.

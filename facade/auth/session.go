@@ -59,6 +59,9 @@ func (s *session) String() string { return fmt.Sprintf("auth.Session(%q)", s.key
 // GoString is String.
 func (s *session) GoString() string { return s.String() }
 
+// SessionKey returns the session's key in the store: see [SessionKey].
+func (s *session) SessionKey() string { return s.key }
+
 // restart goes on with a record that was just saved, or with nothing.
 func (s *session) restart(r *record) {
 	s.pending.Store(nil)

@@ -10,7 +10,7 @@ import (
 )
 
 // logged tells the logger of each request: never a header, a query or a body.
-func logged(next Handler, service string, logger *slog.Logger) Handler {
+func logged(next Handler, service, session string, logger *slog.Logger) Handler {
 	if logger == nil {
 		return next
 	}
@@ -27,6 +27,9 @@ func logged(next Handler, service string, logger *slog.Logger) Handler {
 			slog.String("path", call.Request.URL.Path),
 			slog.Int("attempt", call.Attempts),
 			slog.Duration("took", time.Since(start)),
+		}
+		if session != "" {
+			attrs = append(attrs, slog.String("session", session))
 		}
 		if err != nil {
 			attrs = append(attrs, slog.String("error", safehttp.Redact(err.Error())))

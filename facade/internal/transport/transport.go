@@ -47,6 +47,8 @@ type Handler func(ctx context.Context, call *Call) (*http.Response, error)
 type Config struct {
 	// Service names the service in log records.
 	Service string
+	// Session is the key of the session in log records; empty for none.
+	Session string
 	// Origin is where tokens of Source may go.
 	Origin string
 	// Source has the tokens.
@@ -94,7 +96,7 @@ func New(c Config) Handler {
 	}
 
 	h := send(client, timeout, c.UserAgent)
-	h = logged(h, c.Service, c.Logger)
+	h = logged(h, c.Service, c.Session, c.Logger)
 	h = onlyTo(h, c.Origin)
 	h = authorized(h, limited(h, c.Limiter), c.Source) // the replay after a 401 counts against the limit too
 	h = limited(h, c.Limiter)
