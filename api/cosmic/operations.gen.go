@@ -33,7 +33,7 @@ var Service = spec.Service{
 	AuthorizePath:        "/auth/v1/oauth/authorize",
 	TokenPath:            "/auth/v1/oauth/token",
 	ClientAuthentication: []string{"none", "client_secret_basic", "client_secret_post"},
-	IdentityScopes:       []string{"openid", "email", "profile", "phone"},
+	IdentityScopes:       []string{"openid", "email", "profile", "phone", "offline_access"},
 	Scopes: []string{
 		"certification_records:read",
 		"certification_records:write",

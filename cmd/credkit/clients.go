@@ -84,7 +84,7 @@ func (p *program) sessionsOf(ctx context.Context, app auth.App) (*auth.Sessions,
 	if p.logger != nil {
 		opts = append(opts, auth.WithLogger(p.logger))
 	}
-	sessions, err := auth.NewSessions(store, app, opts...)
+	sessions, err := auth.NewSessions(store.Store, app, opts...)
 	if err != nil {
 		return nil, nil, err
 	}

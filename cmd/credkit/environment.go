@@ -12,7 +12,7 @@ const (
 	envCertnBase    = "CERTN_BASE_URL"       // default: the public service
 	envCertnID      = "CERTN_CLIENT_ID"
 	envCertnSecret  = "CERTN_CLIENT_SECRET"
-	envStore        = "CREDKIT_STORE"   // a folder or a postgres:// URL
+	envStore        = "CREDKIT_STORE"   // a directory, or a connection string of PostgreSQL
 	envSession      = "CREDKIT_SESSION" // the key in the store
 )
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -32,6 +33,13 @@ func (c *loginCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	if err := store.prepare(ctx); err != nil {
+		return err
+	}
+	// What the store would refuse afterwards is lost, and the person's time with it.
+	if err := sessions.CheckStore(ctx, p.sessionKey()); err != nil {
+		if errors.Is(err, auth.ErrCorruptRecord) {
+			return fmt.Errorf("%w: credkit logout deletes it", err)
+		}
 		return err
 	}
 	grant, err := auth.Login(ctx, endpoint, app, c.options(p)...)

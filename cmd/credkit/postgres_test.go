@@ -1,6 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,21 +22,38 @@ func TestASessionInPostgreSQL(t *testing.T) {
 	time.Sleep(time.Second)
 	contain(t, w.run(t, "-v", "me").expect(t, exitDone).stderr, "session rotated")
 	w.login(t).expect(t, exitDone) // the table is there already
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.env[envStore] = fmt.Sprintf("host=%s user=%s password=hush-hush dbname=%s",
+		u.Query().Get("host"), u.Query().Get("user"), strings.TrimPrefix(u.Path, "/"))
+	w.run(t, "me").expect(t, exitDone) // the same database, said in keywords
 	contain(t, w.run(t, "logout").expect(t, exitDone).stderr, "Signed out")
 	contain(t, w.run(t, "me").expect(t, exitNotAllowed).stderr, "nobody has signed in")
 }
 
 func TestADatabaseThatIsNotThere(t *testing.T) {
 	w := newWorld(t)
-	w.env[envStore] = "postgres://me:hush-hush@127.0.0.1:1/none?connect_timeout=2"
-	got := w.run(t, "me").expect(t, exitFailed)
-	contain(t, got.stderr, "credkit: ", "store")
-	if got := w.run(t, "login").expect(t, exitFailed); got.stdout != "" {
-		t.Errorf("login began all the same: %s", got.stdout)
-	}
-	for _, r := range []result{got, w.run(t, "-v", "logout")} {
-		if containsAny(r.stdout+r.stderr, "hush-hush") {
-			t.Errorf("a password in %s", r.stderr)
+	t.Chdir(t.TempDir())
+	for _, place := range []string{
+		"postgres://me:hush-hush@127.0.0.1:1/none?connect_timeout=2",
+		"host=127.0.0.1 port=1 user=me password=hush-hush dbname=none connect_timeout=2",
+		"password = hush-hush host=127.0.0.1 port=1 user=me",
+	} {
+		w.env[envStore] = place
+		got := w.run(t, "me").expect(t, exitFailed)
+		contain(t, got.stderr, "credkit: ", "store")
+		if got := w.run(t, "login").expect(t, exitFailed); got.stdout != "" {
+			t.Errorf("login began all the same: %s", got.stdout)
 		}
+		for _, r := range []result{got, w.run(t, "-v", "logout")} {
+			if containsAny(r.stdout+r.stderr, "hush-hush") {
+				t.Errorf("a password in %s", r.stderr)
+			}
+		}
+	}
+	if made, err := os.ReadDir("."); err != nil || len(made) > 0 {
+		t.Errorf("a directory was made: %v, %v", made, err)
 	}
 }

@@ -61,6 +61,29 @@ func TestLogoutNeedsNoClientID(t *testing.T) {
 	contain(t, w.run(t, "logout").expect(t, exitDone).stderr, "Signed out")
 }
 
+// What a sign-in could not be saved over is found out before a person signs
+// in, and can be removed without knowing where files are.
+func TestADamagedRecordIsFoundBeforeLoginAndDeletedByLogout(t *testing.T) {
+	w := newWorld(t)
+	w.login(t).expect(t, exitDone)
+	records, _ := filepath.Glob(filepath.Join(w.env[envStore], "*.record"))
+	if len(records) != 1 {
+		t.Fatalf("records: %v", records)
+	}
+	if err := os.WriteFile(records[0], []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	begun := len(w.Sessions())
+	got := w.run(t, "login", "--no-browser", "--port", strconv.Itoa(w.port)).expect(t, exitFailed)
+	contain(t, got.stderr, "not a credkit record", "credkit logout")
+	if got.stdout != "" || len(w.Sessions()) != begun {
+		t.Errorf("login began all the same: %s", got.stdout)
+	}
+	contain(t, w.run(t, "logout").expect(t, exitDone).stderr, "Deleted the record", "could not be read")
+	w.login(t).expect(t, exitDone)
+	w.run(t, "me").expect(t, exitDone)
+}
+
 func TestSessionsAreKeptApart(t *testing.T) {
 	w := newWorld(t)
 	w.login(t).expect(t, exitDone)

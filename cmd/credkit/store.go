@@ -2,15 +2,17 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"net/url"
+	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver of postgres:// stores
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/auth/pgstore"
@@ -28,19 +30,29 @@ type openStore struct {
 // reachWithin bounds the wait for a database at the start: a person is waiting.
 const reachWithin = 10 * time.Second
 
+// A connection string of PostgreSQL in keywords, host=… password=…, and what
+// else may be a mistyped one with a password in it: no directory is made of
+// either.
+var (
+	keywordString = regexp.MustCompile(`^\s*[a-z_]+\s*=`)
+	mistypedURL   = regexp.MustCompile(`^(postgres(ql)?:|[^/\\]*:[^/\\]*@)`)
+)
+
 // openStore opens the store of the environment, to be closed at the end.
 func (p *program) openStore(ctx context.Context) (*openStore, error) {
 	place := p.env(envStore)
-	if scheme, _, ok := strings.Cut(place, "://"); ok {
-		if scheme != "postgres" && scheme != "postgresql" {
-			return nil, usagef("%s begins with %s://: want a folder, or a postgres:// URL", envStore, scheme)
-		}
+	scheme, _, isURL := strings.Cut(place, "://")
+	switch {
+	case isURL && scheme != "postgres" && scheme != "postgresql":
+		return nil, usagef("%s begins with %s://: want a directory, or a postgres:// URL", envStore, scheme)
+	case isURL, keywordString.MatchString(place):
 		return p.openPostgres(ctx, place)
-	}
-	if place == "" {
+	case mistypedURL.MatchString(place):
+		return nil, usagef("%s is not a URL like postgres://user@host/database; if it is a directory, begin it with ./", envStore)
+	case place == "":
 		config, err := os.UserConfigDir()
 		if err != nil {
-			return nil, usagef("there is no folder for sessions: %w: set %s to one", err, envStore)
+			return nil, usagef("there is no directory for sessions: %w: set %s to one", err, envStore)
 		}
 		place = filepath.Join(config, "credkit", "sessions")
 	}
@@ -52,14 +64,11 @@ func (p *program) openStore(ctx context.Context) (*openStore, error) {
 }
 
 func (p *program) openPostgres(ctx context.Context, address string) (*openStore, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil, usagef("%s is not a URL like postgres://user@host/database", envStore) // its text may hold a password
+	config, err := pgx.ParseConfig(address)
+	if err != nil { // its text may hold a password
+		return nil, usagef("%s is no connection string that PostgreSQL's driver takes: want postgres://user@host/database, or host=… dbname=…; if it is a directory, begin it with ./", envStore)
 	}
-	db, err := sql.Open("pgx", address)
-	if err != nil {
-		return nil, usagef("%s is not a URL that PostgreSQL's driver takes", envStore) // the same
-	}
+	db := stdlib.OpenDB(*config)
 	p.atEnd(func(context.Context) error { return db.Close() })
 	db.SetMaxOpenConns(4)
 	ctx, cancel := context.WithTimeout(ctx, reachWithin)
@@ -71,9 +80,9 @@ func (p *program) openPostgres(ctx context.Context, address string) (*openStore,
 	if err != nil {
 		return nil, err
 	}
-	where := "the database" + strings.TrimSuffix(" "+strings.TrimPrefix(u.Path, "/"), " ")
-	if u.Host != "" {
-		where += " on " + u.Host
+	where := strings.TrimSuffix("the database "+config.Database, " ")
+	if !strings.HasPrefix(config.Host, "/") { // a socket
+		where += " on " + net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))
 	}
 	return &openStore{Store: store, where: where, prepare: store.Migrate}, nil
 }

@@ -14,6 +14,11 @@ import (
 // changed in a single bit, does not open. The names themselves, and the sizes
 // of the records, are as readable as before.
 //
+// What encryption does not find is a rollback: whoever can write to the wrapped
+// store can put an older record of the same name back, and it opens. Its
+// refresh token has been used since, so that the next refresh may end the
+// session; no token comes out that was not saved under this name before.
+//
 // To change the encryption key, put the new one first and keep the old one
 // behind it: every save uses the first key, every record opens with the key
 // it names. Once each session has been refreshed, the old key can go.
@@ -22,7 +27,7 @@ type EncryptedStore struct {
 	keys  []EncryptionKey
 }
 
-var _ Store = (*EncryptedStore)(nil)
+var _ Deleter = (*EncryptedStore)(nil)
 
 // NewEncryptedStore wraps store. The first key encrypts, all of them decrypt.
 // No key, a zero key or the same key twice is an error. A record that is in
@@ -74,7 +79,12 @@ func (s *EncryptedStore) Update(ctx context.Context, key string, f func(ctx cont
 	})
 }
 
-// Keys walks the keys of the wrapped store, whether their records open or not.
+// Delete deletes the record of key, whether it opens or not; see [Deleter].
+func (s *EncryptedStore) Delete(ctx context.Context, key string) error {
+	return deleteRecord(ctx, s.store, key)
+}
+
+// Keys gives the keys of the wrapped store, whether their records open or not.
 func (s *EncryptedStore) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return s.store.Keys(ctx)
 }
@@ -86,7 +96,7 @@ func (s *EncryptedStore) open(key string, sealed []byte) ([]byte, error) {
 	}
 	id, ok := sealedWith(sealed)
 	if !ok {
-		return nil, fmt.Errorf("auth: decrypting %q: %w: it is not encrypted: delete it and sign in again", key, ErrCorruptRecord)
+		return nil, fmt.Errorf("auth: decrypting %q: %w: it is not encrypted: forget the session and sign in again", key, ErrCorruptRecord)
 	}
 	for _, candidate := range s.keys {
 		if candidate.id != id {
@@ -94,7 +104,7 @@ func (s *EncryptedStore) open(key string, sealed []byte) ([]byte, error) {
 		}
 		record, ok := candidate.open(key, sealed)
 		if !ok {
-			return nil, fmt.Errorf("auth: decrypting %q: %w: it was damaged, changed, or copied from another name: delete it and sign in again", key, ErrCorruptRecord)
+			return nil, fmt.Errorf("auth: decrypting %q: %w: it was damaged, changed, or copied from another name: forget the session and sign in again", key, ErrCorruptRecord)
 		}
 		return record, nil
 	}

@@ -180,3 +180,35 @@ func TestEncryptedStoreKeyPrintsNoSecret(t *testing.T) {
 		t.Errorf("the id is not in what was printed:\n%s", printed)
 	}
 }
+
+// A lost key, damage and a plain record must not stand in the way of a new
+// sign-in for ever.
+func TestEncryptedStoreDeletesWhatDoesNotOpen(t *testing.T) {
+	files, _ := newFileStore(t)
+	for name, inner := range map[string]auth.Store{"files": files, "a store that is no Deleter": auth.NewMemoryStore()} {
+		t.Run(name, func(t *testing.T) {
+			save(t, encrypted(t, inner, encryptionKey(t, 1)), "lost key", "record")
+			save(t, inner, "plain", "record")
+			store := encrypted(t, inner, encryptionKey(t, 2))
+			for _, key := range []string{"lost key", "plain", "no record"} {
+				if err := store.Delete(t.Context(), key); err != nil {
+					t.Errorf("%s: %v", key, err)
+				}
+				save(t, store, key, "new")
+				wantRecord(t, store, key, "new")
+			}
+		})
+	}
+}
+
+// An older record of the same name opens: it is documented, and this is what
+// the documentation says.
+func TestEncryptedStoreDoesNotFindARollback(t *testing.T) {
+	memory := auth.NewMemoryStore()
+	store := encrypted(t, memory, encryptionKey(t, 1))
+	save(t, store, "a", "older")
+	older := raw(t, memory, "a")
+	save(t, store, "a", "newer")
+	save(t, memory, "a", older)
+	wantRecord(t, store, "a", "older")
+}

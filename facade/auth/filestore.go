@@ -23,48 +23,52 @@ const (
 	tempSuffix   = ".tmp"    // a record being written, under the lock
 )
 
+// minRoom is the least that is reserved for a new record.
+const minRoom = 16 << 10
+
 // relockWithin is how long a save waits for a lock whose file was removed: for
 // longer than the token request of who has it now.
 const relockWithin = 2 * TokenTimeout
 
-// FileStore is a [Store] in a folder of a local disk, for any number of
+// FileStore is a [Store] in a directory of a local disk, for any number of
 // processes of one user on one machine. A record file a key is replaced in
-// one durable step: write, fsync, rename, fsync of the folder. A process
+// one durable step: write, fsync, rename, fsync of the directory. A process
 // killed at any moment leaves the old record or the new one, and its lock
-// ends with it.
+// ends with it. An Update first reserves the space for a new record, so that
+// on a full or read-only file system it fails before f is called.
 //
-// The folder and its files belong to one user and nobody else may reach them
+// The directory and its files belong to one user and nobody else may reach them
 // (modes 0700 and 0600); anything else is refused. Records are as plain as
 // the caller made them: wrap the store with [NewEncryptedStore] to encrypt.
 //
-// Network file systems (NFS, SMB, and folders that a virtual machine or a
+// Network file systems (NFS, SMB, and directories that a virtual machine or a
 // container shares with another machine) are not supported: their locks are
 // lost without notice. Use package pgstore for sessions shared by machines.
-// On Windows the modes mean nothing; keep the folder under the user's own.
+// On Windows the modes mean nothing; keep the directory under the user's own.
 type FileStore struct {
 	dir   string
 	locks keylock.Set
 }
 
-var _ Store = (*FileStore)(nil)
+var _ Deleter = (*FileStore)(nil)
 
-// NewFileStore opens the store in the folder dir, which is created with mode
+// NewFileStore opens the store in the directory dir, which is created with mode
 // 0700 if it is missing. It removes what killed processes left half written.
-// The error says what is wrong with the folder and what to do about it. A
+// The error says what is wrong with the directory and what to do about it. A
 // FileStore keeps nothing open and need not be closed.
 func NewFileStore(dir string) (*FileStore, error) {
 	if dir == "" {
-		return nil, errors.New("auth: the folder of the file store is empty")
+		return nil, errors.New("auth: the directory of the file store is empty")
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("auth: opening the file store: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDirectory(dir, syncDirectory); err != nil {
 		return nil, fmt.Errorf("auth: opening the file store: %w%s", err, hint(err, dir))
 	}
 	s := &FileStore{dir: dir}
-	if err := s.checkFolder(); err != nil {
+	if err := s.checkDirectory(); err != nil {
 		return nil, fmt.Errorf("auth: opening the file store: %w", err)
 	}
 	if err := s.sweep(); err != nil {
@@ -112,6 +116,12 @@ func (s *FileStore) Update(ctx context.Context, key string, f func(ctx context.C
 	if err != nil {
 		return fmt.Errorf("auth: updating %q: %w", key, err)
 	}
+	// What cannot be saved must not be asked for: f may spend a refresh token.
+	room, err := reserve(s.path(key, tempSuffix), roomFor(key, current))
+	if err != nil {
+		return fmt.Errorf("auth: making room for a record of %q: %w%s", key, err, hint(err, s.dir))
+	}
+	defer room.discard()
 	next, err := f(context.WithoutCancel(ctx), bytes.Clone(current))
 	if err != nil || next == nil {
 		return err
@@ -122,16 +132,54 @@ func (s *FileStore) Update(ctx context.Context, key string, f func(ctx context.C
 			return fmt.Errorf("auth: saving %q: %w", key, err)
 		}
 		defer again.unlock()
+		// The reserved file may be in another process's hands.
+		room.forget()
+		if room, err = reserve(s.path(key, tempSuffix), 0); err != nil {
+			return fmt.Errorf("auth: saving %q: %w%s", key, err, hint(err, s.dir))
+		}
+		defer room.discard()
 	}
 	if len(next) == 0 {
 		err = s.remove(key)
 	} else {
-		err = s.write(key, next)
+		err = s.write(key, next, room)
 	}
 	if err != nil {
 		return fmt.Errorf("auth: saving %q: %w%s", key, err, hint(err, s.path(key, recordSuffix)))
 	}
 	return nil
+}
+
+// Delete deletes the record of key under its lock, whether it can be read or
+// not; see [Deleter].
+func (s *FileStore) Delete(ctx context.Context, key string) error {
+	if key == "" {
+		return errEmptyKey
+	}
+	release, err := s.locks.Lock(ctx, key)
+	if err != nil {
+		return fmt.Errorf("auth: locking %q: %w", key, err)
+	}
+	defer release()
+	lock, err := lockFile(ctx, s.path(key, lockSuffix))
+	if err != nil {
+		return fmt.Errorf("auth: locking %q: %w", key, err)
+	}
+	defer lock.unlock()
+	err = removeFile(s.path(key, tempSuffix))
+	if err == nil {
+		err = s.remove(key)
+	}
+	if err != nil {
+		return fmt.Errorf("auth: deleting %q: %w%s", key, err, hint(err, s.dir))
+	}
+	return nil
+}
+
+// roomFor is how many bytes are reserved for the record that follows current:
+// rotated tokens may be longer than those before them.
+func roomFor(key string, current []byte) int {
+	return max(minRoom, 2*(len(recordMagic)+len(key)+len(current)+sha256.Size+8))
 }
 
 // relock takes the lock of key again after somebody has removed its file while
@@ -154,19 +202,19 @@ func (s *FileStore) relock(key string, current []byte) (*fileLock, error) {
 	return lock, nil
 }
 
-// Keys walks the records that were there when the walk began. Records that
-// cannot be read are reported together, in the one error that ends the walk.
+// Keys gives the keys of the records that were there at its start. Records that
+// cannot be read are reported together, in the one error at its end.
 func (s *FileStore) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		names, err := s.names(recordSuffix)
 		if err != nil {
-			yield("", fmt.Errorf("auth: walking the keys: %w", err))
+			yield("", fmt.Errorf("auth: listing the keys: %w", err))
 			return
 		}
 		var unreadable []error
 		for _, name := range names {
 			if err := ctx.Err(); err != nil {
-				yield("", fmt.Errorf("auth: walking the keys: %w", err))
+				yield("", fmt.Errorf("auth: listing the keys: %w", err))
 				return
 			}
 			key, _, err := s.readFile(filepath.Join(s.dir, name))
@@ -179,7 +227,7 @@ func (s *FileStore) Keys(ctx context.Context) iter.Seq2[string, error] {
 			}
 		}
 		if err := errors.Join(unreadable...); err != nil {
-			yield("", fmt.Errorf("auth: walking the keys: %w", err))
+			yield("", fmt.Errorf("auth: listing the keys: %w", err))
 		}
 	}
 }
@@ -195,8 +243,8 @@ func (s *FileStore) read(key string) ([]byte, error) {
 	path := s.path(key, recordSuffix)
 	_, record, err := s.readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		// The folder itself may be gone, which is no empty store.
-		return nil, s.checkFolder()
+		// The directory itself may be gone, which is no empty store.
+		return nil, s.checkDirectory()
 	}
 	return record, err
 }
@@ -212,7 +260,7 @@ func (s *FileStore) readDurably(key string) ([]byte, error) {
 	if err != nil || record == nil {
 		return nil, err
 	}
-	return record, syncFolder(s.dir)
+	return record, syncDirectory(s.dir)
 }
 
 // readFile reads the record file at path, which has to be in its own place.
@@ -231,37 +279,32 @@ func (s *FileStore) readFile(path string) (key string, record []byte, err error)
 	return key, record, nil
 }
 
-func (s *FileStore) write(key string, record []byte) error {
+func (s *FileStore) write(key string, record []byte, room *reserved) error {
 	content, err := encodeRecord(key, record)
 	if err != nil {
 		return err
 	}
-	temp := s.path(key, tempSuffix)
-	if err := writePrivate(temp, content); err != nil {
+	if err := room.become(s.path(key, recordSuffix), content); err != nil {
 		return err
 	}
-	if err := replaceFile(temp, s.path(key, recordSuffix)); err != nil {
-		_ = removeFile(temp)
-		return err
-	}
-	return syncFolder(s.dir)
+	return syncDirectory(s.dir)
 }
 
 func (s *FileStore) remove(key string) error {
 	if err := removeFile(s.path(key, recordSuffix)); err != nil {
 		return err
 	}
-	return syncFolder(s.dir)
+	return syncDirectory(s.dir)
 }
 
-// checkFolder refuses a folder that is missing or not private.
-func (s *FileStore) checkFolder() error {
+// checkDirectory refuses a directory that is missing or not private.
+func (s *FileStore) checkDirectory() error {
 	info, err := os.Stat(s.dir)
 	if err != nil {
 		return err
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("%s is not a folder", s.dir)
+		return fmt.Errorf("%s is not a directory", s.dir)
 	}
 	return checkPrivate(s.dir, info)
 }
@@ -291,7 +334,7 @@ func (s *FileStore) sweep() error {
 	return nil
 }
 
-// names returns the names in the folder that are a key's hash and suffix.
+// names returns the names in the directory that are a key's hash and suffix.
 func (s *FileStore) names(suffix string) ([]string, error) {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {

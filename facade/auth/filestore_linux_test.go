@@ -70,16 +70,35 @@ func saveOnMountedDisks(t *testing.T) {
 	if err := os.WriteFile(filler, make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("the disk is not full: %v", err)
 	}
-	wantFailedSave(t, store, disk, syscall.ENOSPC, "free some space")
+	wantNoCall(t, store, disk, syscall.ENOSPC, "free some space")
+	if err := store.Delete(t.Context(), "a"); err != nil { // which needs no space
+		t.Error(err)
+	}
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
 	save(t, store, "a", "old")
+	// With what was made room for before it was asked, a full disk does no harm.
+	err = store.Update(t.Context(), "a", func(context.Context, []byte) ([]byte, error) {
+		if err := os.WriteFile(filler, make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("the disk is not full: %v", err)
+		}
+		return bytes.Repeat([]byte("rotated!"), 1000), nil
+	})
+	if err != nil {
+		t.Errorf("the save in the room that was made: %v", err)
+	}
+	wantRecord(t, store, "a", strings.Repeat("rotated!", 1000))
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	save(t, store, "a", "old")
+	wantFailedSave(t, store, disk, syscall.ENOSPC, "free some space", 16_000)
 
 	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
-	wantFailedSave(t, store, disk, syscall.EROFS, "read-only")
+	wantNoCall(t, store, disk, syscall.EROFS, "read-only")
 	if _, err := auth.NewFileStore(filepath.Join(disk, "another")); !errors.Is(err, syscall.EROFS) {
 		t.Errorf("a new folder gave %v, want EROFS", err)
 	}
@@ -98,19 +117,40 @@ func saveOnMountedDisks(t *testing.T) {
 func saveWithinALimit(t *testing.T) {
 	store, dir := newFileStore(t)
 	save(t, store, "a", "old")
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 32 << 10, Max: syscall.RLIM_INFINITY & (1<<63 - 1)}); err != nil {
+		t.Fatal(err)
+	}
+	wantFailedSave(t, store, dir, syscall.EFBIG, "", 8000)
+	save(t, store, "a", "new")
+	wantRecord(t, store, "a", "new")
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4096, Max: syscall.RLIM_INFINITY & (1<<63 - 1)}); err != nil {
 		t.Fatal(err)
 	}
-	wantFailedSave(t, store, dir, syscall.EFBIG, "")
-	save(t, store, "a", "new")
+	wantNoCall(t, store, dir, syscall.EFBIG, "")
 	wantRecord(t, store, "a", "new")
 }
 
-// wantFailedSave has store fail to replace the record of "a".
-func wantFailedSave(t *testing.T, store auth.Store, dir string, want error, advice string) {
+// wantNoCall has store find out that it cannot save, before it calls f.
+func wantNoCall(t *testing.T, store auth.Store, dir string, want error, advice string) {
 	t.Helper()
 	err := store.Update(t.Context(), "a", func(context.Context, []byte) ([]byte, error) {
-		return bytes.Repeat([]byte("a secret"), 8000), nil
+		t.Error("f was called")
+		return nil, nil
+	})
+	if !errors.Is(err, want) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), advice) {
+		t.Errorf("Update gave %v, want %v, the path, and %q", err, want, advice)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*", "*.tmp")); err != nil || len(left) != 0 {
+		t.Errorf("the failed Update left %v (%v)", left, err)
+	}
+}
+
+// wantFailedSave has store fail to replace the record of "a" by one of so many
+// times eight bytes, which is more than it has made room for.
+func wantFailedSave(t *testing.T, store auth.Store, dir string, want error, advice string, eights int) {
+	t.Helper()
+	err := store.Update(t.Context(), "a", func(context.Context, []byte) ([]byte, error) {
+		return bytes.Repeat([]byte("a secret"), eights), nil
 	})
 	if !errors.Is(err, want) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), advice) {
 		t.Errorf("the save gave %v, want %v, the path, and %q", err, want, advice)

@@ -19,10 +19,11 @@ const (
 	lastLockPoll  = 50 * time.Millisecond
 )
 
-// lockFile locks the file at path, which it creates if need be, against
-// every other process, until it is unlocked. If ctx ends first, its error comes back. The file is never removed: a process that
-// locks a removed file excludes nobody. Should somebody else have removed it,
-// the lock of the old file is given up for that of the new one.
+// lockFile locks the file at path, which it creates if need be, against every
+// other process, until it is unlocked. If ctx ends first, its error comes back.
+// The file is never removed: a process that locks a removed file excludes
+// nobody. Should somebody else have removed it, the lock of the old file is
+// given up for that of the new one.
 func lockFile(ctx context.Context, path string) (*fileLock, error) {
 	poll := firstLockPoll
 	for {
@@ -54,7 +55,8 @@ func (l *fileLock) lost() bool { return errors.Is(checkLocked(l.lock, l.path), e
 // tryLockFile locks the file at path. It returns nil if another process holds
 // the lock.
 func tryLockFile(path string) (*fileLock, error) {
-	lock := flock.New(path)
+	// A pipe in the lock's place must be refused, not waited for.
+	lock := flock.New(path, flock.SetFlag(os.O_RDWR|os.O_CREATE|openNoWait))
 	ok, err := lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("%w%s", err, hint(err, path))
@@ -81,6 +83,9 @@ func checkLocked(lock *flock.Flock, path string) error {
 	locked, err := lock.Stat()
 	if err != nil {
 		return err
+	}
+	if !locked.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file: remove it", path)
 	}
 	if err := checkPrivate(path, locked); err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// openNoWait is for systems that have pipes in folders.
+// openNoWait is for systems that have pipes in directories.
 const openNoWait = 0
 
 // checkPrivate does nothing where files have no owner and mode that Go knows.
@@ -20,14 +20,14 @@ func replaceFile(from, to string) error { return os.Rename(from, to) }
 // readWhole reads the file at path.
 func readWhole(path string) ([]byte, error) { return readPrivate(path) }
 
-// syncFolder makes the names in the folder durable where that can be asked for.
-func syncFolder(string) error { return nil }
+// syncDirectory makes the names in the directory durable where that can be asked for.
+func syncDirectory(string) error { return nil }
 
 // hint says what to do about a failed write; it starts with a colon or is
 // empty.
 func hint(err error, path string) string {
 	if errors.Is(err, fs.ErrPermission) {
-		return ": let the user of this process read and write the folder of " + path
+		return ": let the user of this process read and write the directory of " + path
 	}
 	return ""
 }

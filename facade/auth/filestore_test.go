@@ -157,8 +157,8 @@ func TestFileStoreTidiesUp(t *testing.T) {
 		}
 	}
 	there := func() bool {
-		_, err := os.Stat(temp)
-		return err == nil
+		content, err := os.ReadFile(temp)
+		return err == nil && string(content) == "half a rec"
 	}
 	open := func() {
 		if _, err := auth.NewFileStore(dir); err != nil {
@@ -254,4 +254,64 @@ func TestFileStoreNoticesThatItsLockWasRemoved(t *testing.T) {
 		t.Errorf("Update with nobody else there: %v", err)
 	}
 	wantRecord(t, store, "a", "the first's")
+}
+
+// The second process has saved and its lock file was removed as well: that
+// there is none must not pass for holding it.
+func TestFileStoreNoticesThatItsLockWasRemovedAgain(t *testing.T) {
+	store, dir := newFileStore(t)
+	other, err := auth.NewFileStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, store, "a", "record")
+	err = store.Update(t.Context(), "a", func(context.Context, []byte) ([]byte, error) {
+		for range 2 {
+			if err := os.Remove(only(t, dir, ".lock")); err != nil {
+				t.Error(err)
+			}
+			save(t, other, "a", "the second's")
+		}
+		if err := os.Remove(only(t, dir, ".lock")); err != nil {
+			t.Error(err)
+		}
+		return []byte("the first's"), nil
+	})
+	if !errors.Is(err, auth.ErrConflict) {
+		t.Errorf("Update gave %v, want ErrConflict", err)
+	}
+	wantRecord(t, store, "a", "the second's")
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.tmp")); len(left) > 0 {
+		t.Errorf("%v is left", left)
+	}
+}
+
+func TestFileStoreDeletesWhatCannotBeRead(t *testing.T) {
+	store, dir := newFileStore(t)
+	save(t, store, "a", "record")
+	if err := os.WriteFile(only(t, dir, ".record"), []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // no record is no error
+		if err := store.Delete(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		wantRecord(t, store, "a", "")
+	}
+	save(t, store, "a", "record")
+	err := store.Update(t.Context(), "a", func(ctx context.Context, _ []byte) ([]byte, error) {
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		if err := store.Delete(ended, "a"); !errors.Is(err, context.Canceled) {
+			t.Errorf("Delete without the lock: %v", err)
+		}
+		return nil, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRecord(t, store, "a", "record")
+	if err := store.Delete(t.Context(), ""); err == nil {
+		t.Error("an empty key was taken")
+	}
 }

@@ -13,10 +13,10 @@ import (
 // openNoWait opens a pipe without waiting for a writer.
 const openNoWait = syscall.O_NONBLOCK
 
-// checkPrivate refuses a file or folder that somebody else owns or can reach.
+// checkPrivate refuses a file or directory that somebody else owns or can reach.
 func checkPrivate(path string, info fs.FileInfo) error {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s belongs to user %d, but this process runs as user %d: give it to that user, or choose another folder",
+		return fmt.Errorf("%s belongs to user %d, but this process runs as user %d: give it to that user, or choose another directory",
 			path, stat.Uid, os.Geteuid())
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
@@ -24,7 +24,7 @@ func checkPrivate(path string, info fs.FileInfo) error {
 		if info.IsDir() {
 			want = 0o700
 		}
-		return fmt.Errorf("%s has mode %#o, so others can reach the tokens in it: run chmod %#o on it, or choose another folder",
+		return fmt.Errorf("%s has mode %#o, so others can reach the tokens in it: run chmod %#o on it, or choose another directory",
 			path, mode, want)
 	}
 	return nil
@@ -37,15 +37,15 @@ func replaceFile(from, to string) error { return os.Rename(from, to) }
 // readWhole reads the file at path, checking the opened file and not its name.
 func readWhole(path string) ([]byte, error) { return readPrivate(path) }
 
-// syncFolder makes the names in the folder durable, after a rename or removal.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
+// syncDirectory makes the names in the directory durable, after a rename or removal.
+func syncDirectory(path string) error {
+	directory, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = folder.Close() }()
-	// A file system that cannot sync a folder says EINVAL or ENOTSUP.
-	if err := folder.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+	defer func() { _ = directory.Close() }()
+	// A file system that cannot sync a directory says EINVAL or ENOTSUP.
+	if err := directory.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
 	return nil
@@ -58,9 +58,9 @@ func hint(err error, path string) string {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return ": free some space on the file system of " + path
 	case errors.Is(err, syscall.EROFS):
-		return ": the file system of " + path + " is mounted read-only, mount it writable or choose another folder"
+		return ": the file system of " + path + " is mounted read-only, mount it writable or choose another directory"
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Sprintf(": let user %d read and write the folder of %s", os.Geteuid(), path)
+		return fmt.Sprintf(": let user %d read and write the directory of %s", os.Geteuid(), path)
 	}
 	return ""
 }

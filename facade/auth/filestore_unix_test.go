@@ -117,3 +117,24 @@ func TestFileStoreRefusesAPipeInARecordsPlace(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A pipe in a lock's place is refused, and not waited for past any context.
+func TestFileStoreRefusesAPipeInALocksPlace(t *testing.T) {
+	store, dir := newFileStore(t)
+	save(t, store, "worker-42", "record")
+	lock := only(t, dir, ".lock")
+	if err := os.Remove(lock); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(lock, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := store.Update(t.Context(), "worker-42", func(context.Context, []byte) ([]byte, error) {
+		t.Error("f was called")
+		return nil, nil
+	})
+	if err == nil || !strings.Contains(err.Error(), lock+" is not a regular file") {
+		t.Errorf("Update gave %v, want an error that names the file", err)
+	}
+	wantRecord(t, store, "worker-42", "record")
+}

@@ -19,11 +19,11 @@ const (
 // nobody rename over it meanwhile.
 const busyBudget = 2 * time.Second
 
-// openNoWait is for systems that have pipes in folders.
+// openNoWait is for systems that have pipes in directories.
 const openNoWait = 0
 
 // checkPrivate does nothing: on Windows a file has the access list of its
-// folder, and the user's configuration folder is the user's own.
+// directory, and the user's configuration directory is the user's own.
 func checkPrivate(string, fs.FileInfo) error { return nil }
 
 // replaceFile puts the file at from in the place of the one at to.
@@ -50,8 +50,8 @@ func whileBusy(try func() error) error {
 	}
 }
 
-// syncFolder does nothing: Windows has no such call, NTFS journals names.
-func syncFolder(string) error { return nil }
+// syncDirectory does nothing: Windows has no such call, NTFS journals names.
+func syncDirectory(string) error { return nil }
 
 // hint says what to do about a failed write; it starts with a colon or is
 // empty.
@@ -60,7 +60,7 @@ func hint(err error, path string) string {
 	case errors.Is(err, errDiskFull), errors.Is(err, errHandleDiskFull):
 		return ": free some space on the drive of " + path
 	case errors.Is(err, fs.ErrPermission):
-		return ": let the user of this process read and write the folder of " + path
+		return ": let the user of this process read and write the directory of " + path
 	}
 	return ""
 }

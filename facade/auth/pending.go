@@ -70,29 +70,35 @@ func decodePending(data []byte) (*pendingState, error) {
 }
 
 // A ledger remembers which sign-ins were completed, until they would have
-// expired anyway. The zero ledger is ready.
+// expired anyway. The zero ledger is ready. Its cost for a sign-in does not
+// depend on how many it remembers.
 type ledger struct {
 	mu    sync.Mutex
-	spent map[[sha256.Size]byte]time.Time
+	spent map[stateHash]time.Time // when each expires
+	order []stateHash             // of spent, by the time of completion
 }
+
+type stateHash [sha256.Size]byte
 
 // spend reports whether state was not spent before, and notes that it is.
 func (l *ledger) spend(state string, until time.Time) bool {
-	h, now := sha256.Sum256([]byte(state)), time.Now()
+	h, now := stateHash(sha256.Sum256([]byte(state))), time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, found := l.spent[h]; found {
 		return false
 	}
-	for old, end := range l.spent {
-		if now.After(end) {
-			delete(l.spent, old)
-		}
+	// A sign-in that was sealed by a machine whose clock is ahead stays for
+	// longer, and those behind it as well.
+	for len(l.order) > 0 && now.After(l.spent[l.order[0]]) {
+		delete(l.spent, l.order[0])
+		l.order = l.order[1:]
 	}
 	if l.spent == nil {
-		l.spent = map[[sha256.Size]byte]time.Time{}
+		l.spent = map[stateHash]time.Time{}
 	}
 	l.spent[h] = until
+	l.order = append(l.order, h)
 	return true
 }
 

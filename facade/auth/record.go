@@ -75,6 +75,11 @@ func parseRecord(data []byte) (*record, error) {
 	case r.Format < 1 || r.Version == "" || r.Kind == "":
 		return nil, fmt.Errorf("%w: it is not a session record (signing in again replaces it)", errRecord)
 	}
+	// A record written when the base URL named the default port is of the same
+	// token endpoint.
+	if issuer, err := normalIssuer(r.Issuer); err == nil {
+		r.Issuer = issuer
+	}
 	return &r, nil
 }
 

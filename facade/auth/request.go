@@ -40,12 +40,22 @@ func newPoster(e Endpoint, c client) (*poster, error) {
 
 // checkTokenURL returns the endpoint's token URL as records name it.
 func checkTokenURL(e Endpoint) (string, error) {
-	u, err := safehttp.ParseBase(e.TokenURL)
+	issuer, err := normalIssuer(e.TokenURL)
 	if err != nil {
 		return "", &ConfigError{Problem: "the token URL of " + serviceName(e) + " cannot be used", err: guard(err), Remedy: "correct the base URL"}
 	}
+	return issuer, nil
+}
+
+// normalIssuer returns a token URL in the one form that records are compared
+// in: scheme and host in lower case, without the scheme's default port.
+func normalIssuer(tokenURL string) (string, error) {
+	u, err := safehttp.ParseBase(tokenURL)
+	if err != nil {
+		return "", err
+	}
 	// ParseBase trims the slash at the end; Certn's /token/ needs it.
-	if strings.HasSuffix(e.TokenURL, "/") {
+	if strings.HasSuffix(tokenURL, "/") {
 		return u.String() + "/", nil
 	}
 	return u.String(), nil

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -90,9 +91,12 @@ func (s *Sealer) Open(sealed string) (Pending, error) {
 }
 
 // Cookie returns the cookie that carries p through the browser: HttpOnly,
-// SameSite=Lax, Secure where the redirect URI is https, sent to the redirect
-// URI's path alone, ten minutes long. Each sign-in has a name of its own, so
-// that two tabs do not disturb each other.
+// SameSite=Lax, ten minutes long. Where the redirect URI is https it is Secure
+// and has the prefix __Host- (RFC 6265bis section 4.1.3.2), by which no other
+// host of the domain can set it; that prefix asks for the path /. Elsewhere,
+// which is http on a loopback address, it is sent to the redirect URI's path
+// alone. Each sign-in has a name of its own, so that two tabs do not disturb
+// each other.
 func (s *Sealer) Cookie(p Pending) (*http.Cookie, error) {
 	sealed, err := s.Seal(p)
 	if err != nil {
@@ -102,14 +106,14 @@ func (s *Sealer) Cookie(p Pending) (*http.Cookie, error) {
 	if err != nil {
 		return nil, errors.New("auth: the sign-in's redirect URI cannot be read")
 	}
-	path := u.EscapedPath()
-	if path == "" {
-		path = "/"
+	c := &http.Cookie{
+		Name: cookieName(p.p.reveal().State), Value: sealed, Path: cmp.Or(u.EscapedPath(), "/"), MaxAge: int(pendingLife / time.Second),
+		HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
-	return &http.Cookie{
-		Name: cookieName(p.p.reveal().State), Value: sealed, Path: path, MaxAge: int(pendingLife / time.Second),
-		HttpOnly: true, Secure: strings.EqualFold(u.Scheme, "https"), SameSite: http.SameSiteLaxMode,
-	}, nil
+	if strings.EqualFold(u.Scheme, "https") {
+		c.Name, c.Path, c.Secure = hostPrefix+c.Name, "/", true
+	}
+	return c, nil
 }
 
 // FromRequest returns the Pending of the browser that made r, a request to
@@ -118,23 +122,36 @@ func (s *Sealer) Cookie(p Pending) (*http.Cookie, error) {
 // begun in another browser, or never.
 func (s *Sealer) FromRequest(r *http.Request) (Pending, *http.Cookie, error) {
 	name := cookieName(r.URL.Query().Get("state"))
-	c, err := r.Cookie(name)
+	c, err := r.Cookie(hostPrefix + name)
+	if err != nil {
+		c, err = r.Cookie(name)
+	}
 	if err != nil {
 		return Pending{}, nil, &SignInError{Problem: "it was not begun in this browser, or more than ten minutes ago: start again", err: ErrState}
 	}
-	drop := &http.Cookie{Name: name, Path: r.URL.EscapedPath(), MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	unreadable := &SignInError{Problem: "the cookie of this browser cannot be read: start again"}
+	drop := &http.Cookie{Name: c.Name, Path: r.URL.EscapedPath(), MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	if c.Name != name {
+		drop.Path, drop.Secure = "/", true
+	}
 	p, err := s.Open(c.Value)
 	if err != nil {
-		return Pending{}, drop, &SignInError{Problem: "the cookie of this browser cannot be read: start again"}
+		return Pending{}, drop, unreadable
 	}
-	// As it was set: behind a proxy the path of the request may be another.
+	// Only the cookie as it was set counts: without its prefix another host of
+	// the domain may have set it. And behind a proxy the path of the request may
+	// be another than that of the redirect URI.
 	set, err := s.Cookie(p)
-	if err != nil {
-		return Pending{}, drop, &SignInError{Problem: "the cookie of this browser cannot be read: start again"}
+	if err != nil || set.Name != c.Name {
+		return Pending{}, drop, unreadable
 	}
-	drop.Path, drop.Secure = set.Path, set.Secure
+	drop.Path = set.Path
 	return p, drop, nil
 }
+
+// hostPrefix makes browsers take a cookie only with Secure, the path / and no
+// domain, and so from this very host.
+const hostPrefix = "__Host-"
 
 func cookieName(state string) string {
 	h := sha256.Sum256([]byte(state))

@@ -174,10 +174,28 @@ func (s *Sessions) SignIn(ctx context.Context, key string, g Grant) error {
 	return nil
 }
 
+// CheckStore reports whether a sign-in could be saved under key: it locks the
+// key, reads the record, and lets the store make sure that it can be written
+// to, as far as the store can tell. Ask before a person is sent to sign in: what
+// the store refuses afterwards is lost. The error is a *StoreError; with
+// [ErrCorruptRecord] in its chain, [Sessions.Forget] makes room for a sign-in.
+func (s *Sessions) CheckStore(ctx context.Context, key string) error {
+	if key == "" {
+		return &ConfigError{Problem: "a session needs a key", Remedy: "give CheckStore a key that is not empty"}
+	}
+	err := s.store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return nil, nil })
+	if err != nil {
+		return storeError("lock", key, err)
+	}
+	return nil
+}
+
 // Forget deletes what the store has under key. It is a local sign-out: COSMIC
 // documents no way to revoke a session, so tokens that somebody copied live
 // on to their end. Other processes may use an access token they hold to its
-// end. Forgetting what does not exist is no error.
+// end. Forgetting what does not exist is no error. A record that does not open
+// (damaged, encrypted with a lost key) is deleted as well, if the store is a
+// [Deleter], as those of this module are.
 func (s *Sessions) Forget(ctx context.Context, key string) error {
 	if err := s.switchTo(ctx, key, []byte{}, nil); err != nil {
 		return storeError("delete", key, err)
@@ -205,6 +223,9 @@ func (s *Sessions) switchTo(ctx context.Context, key string, data []byte, r *rec
 }
 
 func (s *Sessions) replace(ctx context.Context, key string, data []byte) error {
+	if len(data) == 0 {
+		return deleteRecord(ctx, s.store, key)
+	}
 	ran := false
 	err := s.store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) {
 		ran = true

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,4 +153,103 @@ func TestARecordOfAClientIsNoSession(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// The same token endpoint is one issuer, however its URL names the port.
+func TestTheDefaultPortMakesNoOtherIssuer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		s.signIn(t, store)
+		written := stored(t, store)
+		u, err := url.Parse(written.Issuer)
+		if err != nil || u.Port() != "" {
+			t.Fatalf("issuer %s, %v", written.Issuer, err)
+		}
+		u.Host += ":443"
+		written.Issuer = u.String() // as it was written once
+		data, err := written.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Update(t.Context(), "k", func(context.Context, []byte) ([]byte, error) { return data, nil }); err != nil {
+			t.Fatal(err)
+		}
+		p := start(t, s, store)
+		defer p.stop(t)
+		if mustToken(t, p.src).Value() != written.AccessToken {
+			t.Error("another token")
+		}
+		withPort := s.endpoint()
+		withPort.TokenURL = u.String()
+		src, err := p.Key("k").Source(withPort)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mustToken(t, src).Value() != written.AccessToken || s.requests() != 0 {
+			t.Error("an endpoint with the port has another session")
+		}
+	})
+}
+
+// A store that is a Deleter deletes what it cannot read; of another the
+// error comes back.
+func TestForgetDeletesWhatDoesNotOpen(t *testing.T) {
+	key, err := NewEncryptionKey([]byte(strings.Repeat("k", 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory := NewMemoryStore()
+	if err := memory.Update(t.Context(), "k", func(context.Context, []byte) ([]byte, error) { return []byte("plain"), nil }); err != nil {
+		t.Fatal(err)
+	}
+	store, err := NewEncryptedStore(memory, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions, err := NewSessions(store, testApp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var se *StoreError
+	if err := sessions.CheckStore(t.Context(), "k"); !errors.As(err, &se) || !errors.Is(err, ErrCorruptRecord) {
+		t.Errorf("CheckStore: %v", err)
+	}
+	if err := sessions.Forget(t.Context(), "k"); err != nil {
+		t.Errorf("Forget: %v", err)
+	}
+	if err := sessions.CheckStore(t.Context(), "k"); err != nil {
+		t.Errorf("CheckStore after Forget: %v", err)
+	}
+	if data, err := memory.Load(t.Context(), "k"); data != nil || err != nil {
+		t.Errorf("there is still %q, %v", data, err)
+	}
+	if err := sessions.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A store that cannot be written to is found out before the sign-in.
+func TestCheckStoreFindsAStoreThatCannotSave(t *testing.T) {
+	sessions, err := NewSessions(reserving{NewMemoryStore()}, testApp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var se *StoreError
+	if err := sessions.CheckStore(t.Context(), "k"); !errors.As(err, &se) || !errors.Is(err, errDisk) {
+		t.Errorf("CheckStore: %v", err)
+	}
+	var ce *ConfigError
+	if err := sessions.CheckStore(t.Context(), ""); !errors.As(err, &ce) {
+		t.Errorf("CheckStore of no key: %v", err)
+	}
+	if err := sessions.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// reserving fails as a file store does on a full disk: before f is called.
+type reserving struct{ Store }
+
+func (reserving) Update(context.Context, string, func(context.Context, []byte) ([]byte, error)) error {
+	return errDisk
 }

@@ -18,7 +18,7 @@ import (
 
 // identityScopes are what an authorize URL may ask for. API scopes are chosen
 // in the developer portal and never stand there: the server refuses them.
-var identityScopes = []string{"openid", "email", "profile", "phone"}
+var identityScopes = []string{"openid", "email", "profile", "phone", "offline_access"}
 
 // A SignInOption changes how [Begin] or [Login] signs in.
 type SignInOption func(*signIn) error
@@ -29,14 +29,16 @@ type signIn struct {
 }
 
 // WithIdentityScopes asks for other identity scopes than openid and email, of
-// openid, email, profile and phone. Any other is refused: API scopes belong
-// to the app in the developer portal, not into the authorize URL.
+// openid, email, profile, phone and offline_access (OpenID Connect Core section
+// 11; COSMIC is assumed to issue refresh tokens without it). Any other is
+// refused: API scopes belong to the app in the developer portal, not into the
+// authorize URL.
 func WithIdentityScopes(scopes ...string) SignInOption {
 	return func(s *signIn) error {
 		for _, scope := range scopes {
 			if !slices.Contains(identityScopes, scope) {
 				return &ConfigError{Problem: fmt.Sprintf("%q is not an identity scope", scope),
-					Remedy: "ask for openid, email, profile or phone; API scopes are chosen for the app in the developer portal"}
+					Remedy: "ask for openid, email, profile, phone or offline_access; API scopes are chosen for the app in the developer portal"}
 			}
 		}
 		s.scopes = scopes

@@ -59,8 +59,8 @@ func TestBeginAsksForWhatTheServerDocuments(t *testing.T) {
 	if other.Query().Get("state") == q.Get("state") || other.Query().Get("code_challenge") == q.Get("code_challenge") {
 		t.Error("two sign-ins share a secret")
 	}
-	u, _ = begin(t, s, WithIdentityScopes("openid", "profile", "phone"))
-	if u.Query().Get("scope") != "openid profile phone" {
+	u, _ = begin(t, s, WithIdentityScopes("openid", "profile", "phone", "offline_access"))
+	if u.Query().Get("scope") != "openid profile phone offline_access" {
 		t.Errorf("scope %q", u.Query().Get("scope"))
 	}
 }
@@ -74,10 +74,6 @@ func TestBeginRefusesWhatCannotWork(t *testing.T) {
 	for name, f := range map[string]func() error{
 		"an API scope": func() error {
 			_, _, err := Begin(s.endpoint(), testApp, testRedirect, WithIdentityScopes("certification_records:read"))
-			return err
-		},
-		"offline_access": func() error {
-			_, _, err := Begin(s.endpoint(), testApp, testRedirect, WithIdentityScopes("offline_access"))
 			return err
 		},
 		"no client id":             func() error { _, _, err := Begin(s.endpoint(), App{}, testRedirect); return err },
@@ -237,7 +233,7 @@ func TestASealedSignInGoesThroughACookie(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/signed-in" || c.MaxAge != 600 || c.Valid() != nil || len(c.Value) > 2000 {
+		if !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || !strings.HasPrefix(c.Name, "__Host-credkit_signin_") || c.MaxAge != 600 || c.Valid() != nil || len(c.Value) > 2000 {
 			t.Errorf("cookie %+v of %d bytes, %v", c, len(c.Value), c.Valid())
 		}
 		for _, secret := range []string{pending.p.reveal().Verifier, pending.p.reveal().State} {
@@ -248,7 +244,7 @@ func TestASealedSignInGoesThroughACookie(t *testing.T) {
 		r.AddCookie(c)
 	}
 	got, drop, err := sealer.FromRequest(r)
-	if err != nil || drop.MaxAge >= 0 || drop.Value != "" || got.p.reveal().State != p.p.reveal().State {
+	if err != nil || drop.MaxAge >= 0 || drop.Value != "" || drop.Path != "/" || !drop.Secure || !strings.HasPrefix(drop.Name, "__Host-") || got.p.reveal().State != p.p.reveal().State {
 		t.Fatalf("FromRequest: %v", err)
 	}
 	if _, err := Complete(t.Context(), s.endpoint(), testApp, got, r.URL.Query()); err != nil {
@@ -262,13 +258,77 @@ func TestASealedSignInGoesThroughACookie(t *testing.T) {
 	if _, err := Complete(t.Context(), s.endpoint(), testApp, again, r.URL.Query()); !errors.Is(err, errSpent) {
 		t.Errorf("a second time: %v", err)
 	}
+	// And after another one was completed, too.
+	got, _, err = sealer.FromRequest(httptest.NewRequest(http.MethodGet, testRedirect+"&"+answered(u2).Encode(), nil))
+	if err == nil {
+		t.Error("a request without the cookie was taken")
+	}
+	other := httptest.NewRequest(http.MethodGet, testRedirect+"&"+answered(u2).Encode(), nil)
+	other.Header = r.Header
+	if got, _, err = sealer.FromRequest(other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Complete(t.Context(), s.endpoint(), testApp, got, other.URL.Query()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Complete(t.Context(), s.endpoint(), testApp, again, r.URL.Query()); !errors.Is(err, errSpent) {
+		t.Errorf("a third time: %v", err)
+	}
 	// Another browser has no cookie.
 	bare := httptest.NewRequest(http.MethodGet, testRedirect+"&"+answered(u2).Encode(), nil)
 	if _, _, err := sealer.FromRequest(bare); !errors.Is(err, ErrState) {
 		t.Errorf("another browser: %v", err)
 	}
-	if s.requests() != 1 {
-		t.Errorf("%d codes were sent, want 1", s.requests())
+	if s.requests() != 2 {
+		t.Errorf("%d codes were sent, want 2", s.requests())
+	}
+}
+
+// Without https there is no prefix, and the cookie goes to one path.
+func TestASignInOnALoopbackAddressHasAPlainCookie(t *testing.T) {
+	s := newTokenServer()
+	sealer, err := NewSealer(key('a'))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const redirect = "http://127.0.0.1:8080/signed-in"
+	raw, p, err := Begin(s.endpoint(), testApp, redirect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := sealer.Cookie(p)
+	if err != nil || c.Secure || c.Path != "/signed-in" || !strings.HasPrefix(c.Name, "credkit_signin_") {
+		t.Fatalf("cookie %v, %v", c, err)
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, redirect+"?"+answered(u).Encode(), nil)
+	r.AddCookie(c)
+	if _, drop, err := sealer.FromRequest(r); err != nil || drop.Name != c.Name || drop.Path != c.Path || drop.Secure {
+		t.Errorf("FromRequest: %v, %v", drop, err)
+	}
+}
+
+// Another host of the domain can set a cookie without the prefix: with a
+// sign-in of its own, it would sign the person in as somebody else.
+func TestASealedSignInWithoutThePrefixIsRefused(t *testing.T) {
+	sealer, err := NewSealer(key('a'))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, p := begin(t, newTokenServer())
+	c, err := sealer.Cookie(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Name = strings.TrimPrefix(c.Name, "__Host-")
+	r := httptest.NewRequest(http.MethodGet, testRedirect+"&"+answered(u).Encode(), nil)
+	r.AddCookie(c)
+	var se *SignInError
+	if _, _, err := sealer.FromRequest(r); !errors.As(err, &se) {
+		t.Errorf("FromRequest: %v", err)
 	}
 }
 
@@ -329,8 +389,37 @@ func TestALedgerForgetsWhatIsOver(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 		}
-		if len(l.spent) > 12 {
-			t.Errorf("%d are remembered", len(l.spent))
+		if len(l.spent) > 12 || len(l.order) > 12 {
+			t.Errorf("%d are remembered, in %d places", len(l.spent), len(l.order))
+		}
+	})
+}
+
+// TestALedgerLooksAtFewEntries counts in place of timing: of a million that are
+// remembered, a completed sign-in must not look at all.
+func TestALedgerLooksAtFewEntries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l ledger
+		until := time.Now().Add(pendingLife)
+		for i := range 100_000 {
+			l.spend(fmt.Sprint(i), until)
+		}
+		// Were the whole ledger looked at, those behind the first would go as well.
+		l.spent[l.order[0]] = until.Add(time.Hour)
+		time.Sleep(pendingLife + time.Second)
+		if l.spend("the next", time.Now().Add(pendingLife)); len(l.order) != 100_001 {
+			t.Errorf("%d entries are left", len(l.order))
+		}
+		l.spent[l.order[0]] = until
+		if l.spend("one more", time.Now().Add(pendingLife)); len(l.order) != 2 {
+			t.Errorf("%d entries are left, want 2", len(l.order))
+		}
+		l.unspend("one more")
+		if !l.spend("one more", time.Now().Add(pendingLife)) {
+			t.Error("what was taken back cannot be spent")
+		}
+		if l.spend("the next", until) {
+			t.Error("spent twice")
 		}
 	})
 }

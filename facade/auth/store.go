@@ -49,6 +49,17 @@ type Store interface {
 	Keys(ctx context.Context) iter.Seq2[string, error]
 }
 
+// A Deleter is a [Store] that can delete a record which it cannot read:
+// damaged, copied from another key, encrypted with a key that is lost. Of a
+// store that is no Deleter such a record has to be removed by hand.
+type Deleter interface {
+	Store
+
+	// Delete locks key as Update does, within ctx, and durably deletes its
+	// record, whatever it is. No record is no error.
+	Delete(ctx context.Context, key string) error
+}
+
 // ErrConflict is in the chain of an Update's error if the store lost its lock
 // while f ran or was saved, and another process has changed the record since.
 // The stored record is that of the other process, which may or may not have
@@ -57,9 +68,26 @@ var ErrConflict = errors.New("the lock was lost and another process has changed 
 
 // ErrCorruptRecord is in the chain of an error about a record that is there
 // but cannot be read: damaged, cut short, or of another program. Such a
-// record is never overwritten; somebody has to look at it and remove it.
+// record is never overwritten; [Sessions.Forget] removes it.
 var ErrCorruptRecord = errors.New("the stored record cannot be read")
 
-// errEmptyKey is the answer of our stores to an empty key, which is always a
+// errEmptyKey is the error of our stores for an empty key, which is always a
 // mistake: a variable that was never set.
 var errEmptyKey = errors.New("auth: the store key is empty")
+
+// deleteRecord deletes the record of key, also one that cannot be read if the
+// store can do that.
+func deleteRecord(ctx context.Context, s Store, key string) error {
+	if d, ok := s.(Deleter); ok {
+		return d.Delete(ctx, key)
+	}
+	ran := false
+	err := s.Update(ctx, key, func(context.Context, []byte) ([]byte, error) {
+		ran = true
+		return []byte{}, nil
+	})
+	if err == nil && !ran {
+		return errContract
+	}
+	return err
+}

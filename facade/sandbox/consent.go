@@ -100,6 +100,8 @@ func identityInWords(scope string) string {
 		return "your name"
 	case "phone":
 		return "your phone number"
+	case "offline_access":
+		return "all of this while you are away"
 	}
 	return scope
 }

@@ -66,6 +66,10 @@ func (s *Store) explain(err error) error {
 		return &constraintError{state, fmt.Sprintf("table %s has a constraint that refuses the record (SQLSTATE %s): remove it", s.set.table, state)}
 	case "42P01", "3F000":
 		return fmt.Errorf("%w: table %s is not there: call Store.Migrate once, or check WithTable and search_path: %w", ErrNoSchema, s.set.table, err)
+	case "42P05", "26000":
+		return fmt.Errorf("%w: a pooler such as PgBouncer in transaction mode mixes up prepared statements: "+
+			"open the pool with default_query_exec_mode=exec (pgx) or binary_parameters=yes (lib/pq), "+
+			"or set max_prepared_statements in PgBouncer 1.21 or newer", err)
 	case "42501":
 		return fmt.Errorf("%w: grant SELECT, INSERT, UPDATE and DELETE on %s and SELECT on %s_schema to the role of this program", err, s.set.table, s.set.table)
 	case "25006":

@@ -26,6 +26,7 @@ type lockedRow struct {
 	id      []byte
 	key     string
 	version string
+	stored  []byte // the key that the row names
 	record  []byte // nil if there is none
 	exists  bool   // there is a record, the row is no placeholder
 
@@ -125,8 +126,8 @@ func (r *lockedRow) read(ctx context.Context) (found bool, err error) {
 	case err != nil:
 		return false, err
 	}
-	r.exists = r.record != nil
-	return true, checkKey(r.key, key)
+	r.exists, r.stored = r.record != nil, key
+	return true, nil
 }
 
 // place puts a placeholder where there is no row, and reports whether it is
@@ -177,7 +178,7 @@ func (r *lockedRow) close() {
 // checkKey makes sure that the row is the key's: somebody may have copied it.
 func checkKey(key string, stored []byte) error {
 	if string(stored) != key {
-		return fmt.Errorf("%w: its row holds the record of %q: delete the row and sign in again", auth.ErrCorruptRecord, stored)
+		return fmt.Errorf("%w: its row holds the record of %q: forget the session and sign in again", auth.ErrCorruptRecord, stored)
 	}
 	return nil
 }

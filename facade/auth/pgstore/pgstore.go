@@ -67,7 +67,7 @@ type Store struct {
 	known atomic.Bool
 }
 
-var _ auth.Store = (*Store)(nil)
+var _ auth.Deleter = (*Store)(nil)
 
 // New returns a store in the database of db. It makes no request: a missing
 // table is reported by the first use, see [Store.Migrate]. The pool stays the
@@ -105,6 +105,22 @@ func (s *Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String(
 
 // Update runs f under the row lock of key; see [auth.Store].
 func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Context, current []byte) ([]byte, error)) error {
+	return s.update(ctx, key, func(ctx context.Context, row *lockedRow) ([]byte, error) {
+		if err := checkKey(key, row.stored); err != nil {
+			return nil, fmt.Errorf("pgstore: updating %q: %w", key, err)
+		}
+		return f(ctx, row.record)
+	})
+}
+
+// Delete deletes the row of key, whether its record can be read or not; see
+// [auth.Deleter].
+func (s *Store) Delete(ctx context.Context, key string) error {
+	return s.update(ctx, key, func(context.Context, *lockedRow) ([]byte, error) { return []byte{}, nil })
+}
+
+// update locks the row of key and saves what f makes of it, as Update does.
+func (s *Store) update(ctx context.Context, key string, f func(context.Context, *lockedRow) ([]byte, error)) error {
 	if key == "" {
 		return errEmptyKey
 	}
@@ -119,8 +135,7 @@ func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Conte
 	}
 	defer row.close()
 
-	record := row.record
-	next, err := f(context.WithoutCancel(ctx), record)
+	next, err := f(context.WithoutCancel(ctx), row)
 	if err != nil || next == nil || len(next) == 0 && !row.exists {
 		row.keep()
 		return err

@@ -45,7 +45,7 @@ func ParseBase(raw string) (*url.URL, error) {
 		return nil, fmt.Errorf("base URL scheme %q is not https", u.Scheme)
 	}
 	u.Scheme = strings.ToLower(u.Scheme)
-	u.Host = strings.ToLower(u.Host)
+	u.Host = strings.TrimPrefix(Origin(u), u.Scheme+"://")
 	u.Path = strings.TrimRight(u.Path, "/")
 	u.RawPath = strings.TrimRight(u.RawPath, "/")
 	return u, nil

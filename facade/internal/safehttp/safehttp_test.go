@@ -52,7 +52,10 @@ func TestParseBase(t *testing.T) {
 		"http://127.0.0.1:8080/":            "http://127.0.0.1:8080",
 		"http://127.9.9.9":                  "http://127.9.9.9",
 		"http://localhost:1":                "http://localhost:1",
-		"http://[::1]:80":                   "http://[::1]:80",
+		"http://[::1]:80":                   "http://[::1]",
+		"https://api.example.com:443/x":     "https://api.example.com/x",
+		"https://api.example.com:/x":        "https://api.example.com/x",
+		"https://api.example.com:80/x":      "https://api.example.com:80/x",
 	} {
 		u, err := ParseBase(raw)
 		if err != nil || u.String() != want {
