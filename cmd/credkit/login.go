@@ -42,11 +42,10 @@ func (c *loginCommand) Run(ctx context.Context, p *program) error {
 		}
 		return err
 	}
-	grant, err := auth.Login(ctx, endpoint, app, c.options(p)...)
+	grant, err := auth.Login(ctx, endpoint, app, append(c.options(p), auth.WithSave(func(ctx context.Context, g auth.Grant) error {
+		return sessions.SignIn(ctx, p.sessionKey(), g)
+	}))...)
 	if err != nil {
-		return err
-	}
-	if err := sessions.SignIn(ctx, p.sessionKey(), grant); err != nil {
 		return err
 	}
 	return c.greet(ctx, p, sessions, store, grant)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -82,6 +83,28 @@ func TestADamagedRecordIsFoundBeforeLoginAndDeletedByLogout(t *testing.T) {
 	contain(t, w.run(t, "logout").expect(t, exitDone).stderr, "Deleted the record", "could not be read")
 	w.login(t).expect(t, exitDone)
 	w.run(t, "me").expect(t, exitDone)
+}
+
+// The page in the browser and the exit code say the same.
+func TestLoginThatCannotBeSavedIsNotShownAsSignedIn(t *testing.T) {
+	w := newWorld(t)
+	w.login(t).expect(t, exitDone)
+	records, _ := filepath.Glob(filepath.Join(w.env[envStore], "*.record"))
+	var page string
+	got := w.loginBy(t, func(ctx context.Context, address string) (string, error) {
+		for _, record := range records { // once the store has been checked
+			if err := os.WriteFile(record, []byte("damaged"), 0o600); err != nil {
+				return "", err
+			}
+		}
+		redirect, err := w.Approve(ctx, address)
+		if err == nil {
+			page = visit(t, redirect)
+		}
+		return "", err
+	}).expect(t, exitFailed)
+	contain(t, got.stderr, "could not be saved")
+	contain(t, page, "You are not signed in", "could not save the sign-in")
 }
 
 func TestSessionsAreKeptApart(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -20,7 +21,8 @@ type callback struct {
 	endpoint Endpoint
 	app      App
 	pending  Pending
-	result   chan loginResult // of the one answer that counts
+	save     func(context.Context, Grant) error // nil saves nothing
+	result   chan loginResult                   // of the one answer that counts
 }
 
 //go:embed callback.html
@@ -49,11 +51,22 @@ func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// complete ends the sign-in with query, unless it carries another state.
+// errNotSaved marks an error of WithSave's function.
+var errNotSaved = errors.New("auth: the sign-in could not be saved")
+
+// complete ends the sign-in with query, unless it carries another state, and
+// saves what it brought.
 func (c *callback) complete(query url.Values) (Grant, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, TokenTimeout)
 	defer cancel()
-	return Complete(ctx, c.endpoint, c.app, c.pending, query)
+	g, err := Complete(ctx, c.endpoint, c.app, c.pending, query)
+	if err != nil || c.save == nil {
+		return g, err
+	}
+	if err := c.save(c.ctx, g); err != nil {
+		return g, fmt.Errorf("%w: %w", errNotSaved, err)
+	}
+	return g, nil
 }
 
 // deliver hands the outcome to Login if it is one.
@@ -78,6 +91,9 @@ func show(w http.ResponseWriter, err error) {
 		p = pageData{Title: "This is not the sign-in in progress", Text: "The answer belongs to another attempt. Go on in the window that the program opened."}
 	case errors.Is(err, errSpent):
 		p = pageData{OK: true, Title: "This sign-in is done", Text: "You can close this window and go back to the program."}
+	case errors.Is(err, errNotSaved):
+		status = http.StatusInternalServerError
+		p = pageData{Title: "You are not signed in", Text: "You agreed, but the program could not save the sign-in. Go back to it to see why and to try again."}
 	case errors.As(err, &se):
 		status = http.StatusBadRequest
 		p = pageData{Title: "Sign-in failed", Text: "The program was told. Go back to it to try again.", Code: se.Code, Description: se.Description}

@@ -28,6 +28,7 @@ type login struct {
 	show    []func(string)
 	open    func(string) error
 	paste   func(context.Context, error) (string, error)
+	save    func(context.Context, Grant) error
 }
 
 func loginOption(f func(*login) error) SignInOption {
@@ -105,11 +106,25 @@ func PasteRedirect(read func(ctx context.Context, problem error) (string, error)
 	})
 }
 
+// WithSave makes [Login] call save, such as [Sessions.SignIn], with the grant
+// before it shows the last page, so that the page does not say that a person is
+// signed in whose session could not be saved. An error of save is Login's, which
+// returns the grant with it. The context of save is that of Login.
+func WithSave(save func(ctx context.Context, g Grant) error) SignInOption {
+	return loginOption(func(l *login) error {
+		if save == nil {
+			return &ConfigError{Problem: "WithSave was given no function", Remedy: "leave the option out"}
+		}
+		l.save = save
+		return nil
+	})
+}
+
 // Login signs a person in on this machine (RFC 8252): it listens on
 // 127.0.0.1, sends the person to the authorize URL (see [OpenBrowser],
 // [ShowURL], [PasteRedirect]: at least one is needed), takes the answer at
 // http://127.0.0.1:port/callback, shows a last page, frees the port and
-// returns the grant. Save it with [Sessions.SignIn].
+// returns the grant. Save it with [Sessions.SignIn], or see [WithSave].
 //
 // Answers with a wrong state, and any other request, change nothing. If the
 // server refuses, its error code and description are on the page and in the
@@ -137,7 +152,7 @@ func Login(ctx context.Context, e Endpoint, app App, opts ...SignInOption) (Gran
 	if err != nil {
 		return Grant{}, errors.Join(err, listener.Close())
 	}
-	return l.run(ctx, listener, authorizeURL, &callback{ctx: ctx, host: host, endpoint: e, app: app, pending: p, result: make(chan loginResult, 1)})
+	return l.run(ctx, listener, authorizeURL, &callback{ctx: ctx, host: host, endpoint: e, app: app, pending: p, save: l.save, result: make(chan loginResult, 1)})
 }
 
 type loginResult struct {

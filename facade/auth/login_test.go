@@ -114,6 +114,44 @@ func TestLoginOnThisMachine(t *testing.T) {
 	free(t, b.redirect.Host)
 }
 
+func TestLoginSaysSignedInOnlyOnceTheSessionIsSaved(t *testing.T) {
+	full := errors.New("the disk is full")
+	for _, test := range []struct {
+		saveErr error
+		status  int
+		page    string
+	}{
+		{nil, 200, "You are signed in"},
+		{full, 500, "could not save the sign-in"},
+	} {
+		s := newTokenServer()
+		var saved Grant
+		done := make(chan struct{})
+		g, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0),
+			WithSave(func(_ context.Context, g Grant) error {
+				saved = g
+				return test.saveErr
+			}),
+			ShowURL(func(u string) {
+				b := newBrowser(t, u)
+				go func() {
+					defer close(done)
+					status, page, _ := b.get("/callback", url.Values{"code": {"c"}, "state": {b.state}})
+					if status != test.status || !strings.Contains(page, test.page) || test.saveErr != nil && strings.Contains(page, "You are signed in") {
+						t.Errorf("save gave %v: %d %s", test.saveErr, status, page)
+					}
+				}()
+			}))
+		<-done
+		if !errors.Is(err, test.saveErr) || saved.IsZero() || g != saved {
+			t.Errorf("save gave %v: Login gave %v, the grant that was saved: %v", test.saveErr, err, g == saved)
+		}
+	}
+	if _, err := Login(t.Context(), newTokenServer().endpoint(), testApp, WithSave(nil)); err == nil {
+		t.Error("WithSave took no function")
+	}
+}
+
 func mustRequest(t *testing.T, method, u, host string) *http.Request {
 	r, err := http.NewRequestWithContext(t.Context(), method, u, nil)
 	if err != nil {
