@@ -140,10 +140,14 @@ func Login(ctx context.Context, e Endpoint, app App, opts ...SignInOption) (Gran
 	if l.open == nil && len(l.show) == 0 && l.paste == nil {
 		return Grant{}, &ConfigError{Problem: "Login has no way to reach the person", Remedy: "pass OpenBrowser, ShowURL or PasteRedirect"}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, l.timeout, fmt.Errorf("nobody signed in within %s", l.timeout))
-	defer cancel()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(l.port)))
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		if err == nil {
+			_ = listener.Close()
+		}
+		return Grant{}, signInEnded(ctx)
+	case err != nil:
 		return Grant{}, &ConfigError{Problem: fmt.Sprintf("port %d of 127.0.0.1 cannot be listened on", l.port), err: guard(err),
 			Remedy: "end the program that has it, or choose another port that the app is registered with"}
 	}
@@ -152,6 +156,9 @@ func Login(ctx context.Context, e Endpoint, app App, opts ...SignInOption) (Gran
 	if err != nil {
 		return Grant{}, errors.Join(err, listener.Close())
 	}
+	// The person's time begins when they can sign in.
+	ctx, cancel := context.WithTimeoutCause(ctx, l.timeout, fmt.Errorf("nobody signed in within %s", l.timeout))
+	defer cancel()
 	return l.run(ctx, listener, authorizeURL, &callback{ctx: ctx, host: host, endpoint: e, app: app, pending: p, save: l.save, result: make(chan loginResult, 1)})
 }
 
@@ -195,9 +202,14 @@ func (l *login) run(ctx context.Context, listener net.Listener, authorizeURL str
 				return Grant{}, &SignInError{Problem: "the browser could not be opened: " + guard(err).Error()}
 			}
 		case <-ctx.Done():
-			return Grant{}, fmt.Errorf("auth: sign-in: %w (%w)", ctx.Err(), context.Cause(ctx))
+			return Grant{}, signInEnded(ctx)
 		}
 	}
+}
+
+// signInEnded says why ctx ended before the sign-in did.
+func signInEnded(ctx context.Context) error {
+	return fmt.Errorf("auth: sign-in: %w (%w)", ctx.Err(), context.Cause(ctx))
 }
 
 // pasted takes answers from the terminal.

@@ -44,7 +44,7 @@ func newBrowser(t *testing.T, authorizeURL string) *browser {
 	if err != nil || redirect.Hostname() != "127.0.0.1" || redirect.Path != "/callback" || redirect.Scheme != "http" {
 		t.Errorf("redirect URI %v, %v", redirect, err)
 	}
-	return &browser{t, redirect, u.Query().Get("state"), &http.Client{Timeout: 10 * time.Second}}
+	return &browser{t, redirect, u.Query().Get("state"), &http.Client{}}
 }
 
 // get asks the listener for path and query.
@@ -244,11 +244,13 @@ func TestLoginEndsWithItsContextItsTimeoutOrAnUnusableBrowser(t *testing.T) {
 	var host string
 	show := ShowURL(func(u string) { host = newBrowser(t, u).redirect.Host })
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(20*time.Millisecond, cancel)
-	if _, err := Login(ctx, s.endpoint(), testApp, WithPort(0), show); !errors.Is(err, context.Canceled) {
+	if _, err := Login(ctx, s.endpoint(), testApp, WithPort(0), show, ShowURL(func(string) { cancel() })); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	free(t, host)
+	if _, err := Login(ctx, s.endpoint(), testApp, WithPort(0), show); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled before: %v", err)
+	}
 	if _, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), show, WithLoginTimeout(20*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "nobody signed in within 20ms") {
 		t.Errorf("timeout: %v", err)
 	}
@@ -284,7 +286,6 @@ func TestLoginEndsWithItsContextItsTimeoutOrAnUnusableBrowser(t *testing.T) {
 // advance and send nothing on them.
 func TestLoginDoesNotHangOnAnIdleConnection(t *testing.T) {
 	s := newTokenServer()
-	begin := time.Now()
 	_, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), ShowURL(func(u string) {
 		b := newBrowser(t, u)
 		idle, err := net.Dial("tcp", b.redirect.Host)
@@ -295,7 +296,7 @@ func TestLoginDoesNotHangOnAnIdleConnection(t *testing.T) {
 		t.Cleanup(func() { idle.Close() })
 		go b.get("/callback", url.Values{"code": {"secret-code"}, "state": {b.state}})
 	}))
-	if err != nil || time.Since(begin) > 5*time.Second {
-		t.Errorf("%v after %s", err, time.Since(begin))
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"go.uber.org/goleak"
 
 	"github.com/credkit/credkit-go/facade/auth"
@@ -27,7 +28,15 @@ var server pgtest.Server
 func TestMain(m *testing.M) {
 	code := m.Run()
 	server.Stop()
-	if err := goleak.Find(); err != nil && code == 0 {
+	err := goleak.Find()
+	for range 600 { // on a busy machine goroutines take their time to end
+		if err == nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+		err = goleak.Find()
+	}
+	if err != nil && code == 0 {
 		fmt.Println(err)
 		code = 1
 	}
@@ -58,15 +67,33 @@ func migrated(t testing.TB, db *sql.DB, opts ...pgstore.Option) *pgstore.Store {
 	return store
 }
 
-// fixture is a store with a pool and a database of its own, and a second pool
-// for what a test does behind its back.
+// fixture is a store with a pool of its own, and a second pool for what a test
+// does behind its back.
 type fixture struct {
 	*pgstore.Store
 	db, admin *sql.DB
 	url       string
 }
 
+// shared is the URL of the database that newStore empties for each test. A
+// database for each would take longer than most tests.
+var shared string
+
+// newStore opens a store on new tables. Its database is shared with the tests
+// before and after, so t must not change its settings: see newStoreApart.
 func newStore(t testing.TB, opts ...pgstore.Option) fixture {
+	t.Helper()
+	if shared == "" {
+		shared = server.NewDatabase(t)
+	}
+	f := fixture{db: openDB(t, shared), admin: openDB(t, shared), url: shared}
+	exec(t, f.admin, "DROP TABLE IF EXISTS credkit_sessions, credkit_sessions_schema")
+	f.Store = migrated(t, f.db, opts...)
+	return f
+}
+
+// newStoreApart opens a store in a database of its own.
+func newStoreApart(t testing.TB, opts ...pgstore.Option) fixture {
 	t.Helper()
 	url := server.NewDatabase(t)
 	f := fixture{db: openDB(t, url), admin: openDB(t, url), url: url}
@@ -146,8 +173,8 @@ func TestStoreContractUnderStrangeDefaults(t *testing.T) {
 }
 
 func TestStoreSetsItsTransactionsUp(t *testing.T) {
+	store := newStoreApart(t)
 	for server, own := range map[string]string{"off": "on", "on": "on", "local": "local", "remote_apply": "remote_apply"} {
-		store := newStore(t)
 		exec(t, store.admin, "ALTER DATABASE "+currentDatabase(t, store.admin)+" SET synchronous_commit = "+server)
 		exec(t, store.admin, "ALTER DATABASE "+currentDatabase(t, store.admin)+" SET default_transaction_isolation = serializable")
 		fresh := store.another(t, pgstore.WithHoldTimeout(90*time.Second))
@@ -170,6 +197,78 @@ func exec(t testing.TB, db *sql.DB, statement string, args ...any) {
 	t.Helper()
 	if _, err := db.ExecContext(t.Context(), statement, args...); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestStoreRefusesARowOfAnotherKey: somebody has copied or renamed a row.
+func TestStoreRefusesARowOfAnotherKey(t *testing.T) {
+	store := newStore(t)
+	put(t, store, "a", "record")
+	exec(t, store.admin, "UPDATE credkit_sessions SET key = 'b'")
+	_, loading := store.Load(t.Context(), "a")
+	updating := store.Update(t.Context(), "a", func(context.Context, []byte) ([]byte, error) {
+		t.Error("f was called")
+		return []byte("new"), nil
+	})
+	for what, err := range map[string]error{"Load": loading, "Update": updating} {
+		if !errors.Is(err, auth.ErrCorruptRecord) || !strings.Contains(err.Error(), `"b"`) {
+			t.Errorf("%s: %v, want ErrCorruptRecord and whose record it is", what, err)
+		}
+	}
+	for range 2 { // no record is no error
+		if err := store.Delete(t.Context(), "a"); err != nil {
+			t.Errorf("Delete: %v", err)
+		}
+		if n := store.rows(t); n != 0 {
+			t.Errorf("Delete left %d rows", n)
+		}
+	}
+	put(t, store, "a", "new")
+	want(t, store, "a", "new")
+	if err := store.Delete(t.Context(), ""); err == nil {
+		t.Error("an empty key was taken")
+	}
+}
+
+// TestStoreSaysWhatAPoolerNeeds has the server know another statement by the
+// name that pgx gives to one of the store: as behind PgBouncer in transaction
+// mode, where clients share a connection.
+func TestStoreSaysWhatAPoolerNeeds(t *testing.T) {
+	store := newStore(t)
+	store.db.SetMaxOpenConns(1)
+	put(t, store, "a", "record")
+	want(t, store, "a", "record")
+	rows, err := store.db.Query("SELECT name FROM pg_prepared_statements")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var others strings.Builder
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&others, "PREPARE %q AS SELECT 1;", name)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil || others.Len() == 0 {
+		t.Fatalf("no statement is prepared: %v", err)
+	}
+	config, err := pgx.ParseConfig(store.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pooled := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.PgConn().Exec(ctx, others.String()).ReadAll()
+		return err
+	}))
+	defer func() { _ = pooled.Close() }()
+	behind, err := pgstore.New(pooled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = behind.Load(t.Context(), "a")
+	if err == nil || !strings.Contains(err.Error(), "42P05") || !strings.Contains(err.Error(), "default_query_exec_mode=exec") {
+		t.Errorf("Load gave %v, want 42P05 and what to set", err)
 	}
 }
 
@@ -196,9 +295,7 @@ func TestStoreLeavesNoRowBehind(t *testing.T) {
 func TestStoreWithOneConnection(t *testing.T) {
 	store := newStore(t)
 	store.db.SetMaxOpenConns(1)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-
+	ctx := t.Context()
 	var wg sync.WaitGroup
 	for i := range 6 {
 		wg.Go(func() {
@@ -268,7 +365,7 @@ func TestStoreInsideATransaction(t *testing.T) {
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	put(t, store, "a", "record")
+	put(t, store.another(t), "a", "record") // whose time for a connection is not as short
 }
 
 func second(_ []byte, err error) error { return err }

@@ -47,11 +47,18 @@ func countThroughRestarts(t *testing.T, restarts int) {
 			})
 		}
 	}
+	progress := func() { // a few more updates of each record
+		for i := range keys {
+			for until := done[i].Load() + 3; done[i].Load() < until; {
+				time.Sleep(time.Millisecond)
+			}
+		}
+	}
 	for range restarts {
-		time.Sleep(200 * time.Millisecond)
+		progress()
 		server.Crash(t)
 	}
-	time.Sleep(200 * time.Millisecond)
+	progress()
 	stop()
 	workers.Wait()
 	for i := range keys {

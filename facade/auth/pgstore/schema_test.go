@@ -124,7 +124,7 @@ func TestStoreRefusesBadOptions(t *testing.T) {
 }
 
 func TestStoreExplainsWhatTheServerRefuses(t *testing.T) {
-	store := newStore(t)
+	store := newStoreApart(t)
 	put(t, store, "a", "record")
 	name := currentDatabase(t, store.admin)
 	for _, c := range []struct{ name, setup, undo, advice string }{

@@ -65,7 +65,7 @@ func TestServerEndsWithItsTestBinary(t *testing.T) {
 	}
 	_ = child.Wait()
 	for _, pid := range []int{postmaster, backend} {
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 			// A process that has ended has no folder, even before it is reaped.
 			if cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid)); err != nil || cwd != dir {
 				break
