@@ -238,7 +238,8 @@ func TestASlowServerIsGivenUpAndASlowCallerIsNot(t *testing.T) {
 			resp.Body.(*stallUntilCancelled).ctx = r.Context()
 			return resp, err
 		})
-		l = newCosmic(t, s, facade.WithHTTPClient(&http.Client{Transport: stall, Timeout: 5 * time.Second}), facade.WithScopeCheck(facade.CheckNever)).Certifications()
+		l = newCosmic(t, s, facade.WithHTTPClient(&http.Client{Transport: stall, Timeout: 5 * time.Second}),
+			facade.WithScopeCheck(facade.CheckNever), facade.WithRetry(facade.RetryPolicy{MaxAttempts: 1})).Certifications()
 		start = time.Now()
 		items, _, err := drain(t.Context(), l)
 		if len(items) != 1 || err == nil || time.Since(start) != 5*time.Second {

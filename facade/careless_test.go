@@ -146,7 +146,7 @@ func TestWhatAFilterLeavesOutCountsAsReadAhead(t *testing.T) {
 }
 
 func TestAFilterThatLeavesItsGoroutineIsNoEnd(t *testing.T) {
-	s := &script{replies: []reply{jsonReply(`{"data":[` + certs(uuid1) + `]}`)}}
+	s := &script{replies: []reply{jsonReply(`{"data":[],"page":{"next_cursor":"a","has_more":true}}`), jsonReply(`{"data":[` + certs(uuid1) + `]}`)}}
 	m := facade.Matching("none", func(facade.Certification) bool { runtime.Goexit(); return false })
 	if _, _, err := drain(t.Context(), newCosmic(t, s, unchecked).Certifications().Where(m)); err == nil {
 		t.Error("an end without an error")

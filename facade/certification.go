@@ -1,11 +1,8 @@
 package facade
 
 import (
-	"encoding/json"
 	"errors"
-	"reflect"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/credkit/credkit-go/api/cosmic"
@@ -16,12 +13,12 @@ import (
 // there; every other field may have its zero value. Its open words
 // (LifecycleStatus, Source, VerificationStatus, ValidityStatus) may be ones
 // that this version does not know: Valid tells.
-type Certification struct {
-	cosmic.Certification
-	// Extra has the members that the specification does not know, as they
-	// came; nil if there are none. It is written flat by json.Marshal.
-	Extra map[string]json.RawMessage `json:",embed"`
-}
+//
+// Its Extra has the members that the specification does not declare. As JSON a
+// Certification is what the service sent: null, empty and undeclared members
+// included, at every depth; a field that was changed is written as changed, and
+// left out if it was set to its zero value.
+type Certification struct{ cosmic.Certification }
 
 // CertificationCreate is what can be set when a certification is created: its
 // type, holder, issuer, serial number, days and origin. Zero fields are not
@@ -36,43 +33,6 @@ type Me = cosmic.Me
 // [github.com/credkit/credkit-go/api/date] makes one: date.Of(2027, time.May,
 // 31), date.FromTime, date.Parse.
 type Date = date.Date
-
-// bareCertification has the fields of a Certification without its methods.
-type bareCertification Certification
-
-// MarshalJSON writes the certification as the service does, Extra included.
-func (c Certification) MarshalJSON() ([]byte, error) { return marshal(bareCertification(c)) }
-
-// UnmarshalJSON reads a certification as the service writes it.
-func (c *Certification) UnmarshalJSON(b []byte) error {
-	var bare bareCertification
-	if err := unmarshal(b, &bare); err != nil {
-		return err
-	}
-	*c = Certification(bare)
-	return nil
-}
-
-// certificationPlan is how elements of a list are decoded by the shortcut.
-var certificationPlan = sync.OnceValue(func() *plan { return newPlan(reflect.TypeFor[cosmic.Certification]()) })
-
-// certificationElement returns how the elements of one list are decoded.
-func certificationElement() element[Certification] {
-	return element[Certification]{
-		shortcut: shortcut{plan: certificationPlan().clone()},
-		parts:    func(into *Certification) (any, *extra) { return &into.Certification, &into.Extra },
-		whole:    func(into *Certification) any { return (*bareCertification)(into) },
-		check:    (*Certification).check,
-	}
-}
-
-// check holds a certification against what is relied on.
-func (c *Certification) check() error {
-	if c.ID == (UUID{}) {
-		return &misfit{"", "a certification without an id"}
-	}
-	return nil
-}
 
 // IsExpired reports whether the certification has expired at the given time.
 // It is valid through the whole day of ExpiresOn in at's location. One without

@@ -17,7 +17,10 @@ const ListUsers = certn.OpListUsers
 //
 // The service is reported as retired since 2026-08-05; a 410 becomes
 // [ErrRetired]. Private and compatible deployments remain: see [WithBaseURL].
-type Certn struct{ client *client }
+type Certn struct {
+	client *client
+	api    *certn.Client
+}
 
 // NewCertn makes a client. It makes no request.
 func NewCertn(credentials auth.Credentials, opts ...Option) (*Certn, error) {
@@ -25,7 +28,16 @@ func NewCertn(credentials auth.Credentials, opts ...Option) (*Certn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Certn{c}, nil
+	return newCertn(c)
+}
+
+// newCertn puts the transport chain below the generated client.
+func newCertn(c *client) (*Certn, error) {
+	api, err := certn.NewClient(c.server, certn.WithHTTPClient(c.chain))
+	if err != nil {
+		return nil, err
+	}
+	return &Certn{c, api}, nil
 }
 
 // For returns a client with other credentials. It shares connections, limits
@@ -35,14 +47,14 @@ func (c *Certn) For(credentials auth.Credentials) (*Certn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Certn{other}, nil
+	return newCertn(other)
 }
 
 // Users is the list of the users of the partner account (listUsers). No
 // request is made before it is ranged over. No order is promised.
 func (c *Certn) Users(opts ...CallOption) *List[User] {
-	return newList(c.client, ListUsers, opts, userElement, func(server string, size *int32) (*http.Request, error) {
-		return certn.NewListUsersRequest(server, &certn.ListUsersParams{PageSize: size})
+	return newList[User](c.client, ListUsers, opts, func(ctx context.Context, size *int32) (*http.Response, error) {
+		return c.api.ListUsers(ctx, &certn.ListUsersParams{PageSize: size})
 	})
 }
 

@@ -22,7 +22,10 @@ const (
 
 // Cosmic is a client of COSMIC for one signed-in worker. It is safe for use
 // by many goroutines. [Cosmic.For] makes further ones.
-type Cosmic struct{ client *client }
+type Cosmic struct {
+	client *client
+	api    *cosmic.Client
+}
 
 // NewCosmic makes a client. It makes no request.
 func NewCosmic(credentials auth.Credentials, opts ...Option) (*Cosmic, error) {
@@ -30,7 +33,17 @@ func NewCosmic(credentials auth.Credentials, opts ...Option) (*Cosmic, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Cosmic{c}, nil
+	return newCosmic(c)
+}
+
+// newCosmic puts the transport chain below the generated client.
+func newCosmic(c *client) (*Cosmic, error) {
+	api, err := cosmic.NewClient(c.server, cosmic.WithHTTPClient(c.chain))
+	if err != nil {
+		return nil, err
+	}
+	c.getMe = func(ctx context.Context) (*http.Response, error) { return api.GetMe(ctx) }
+	return &Cosmic{c, api}, nil
 }
 
 // CosmicEndpoint returns COSMIC's sign-in as package auth needs it, for
@@ -51,21 +64,13 @@ func (c *Cosmic) For(credentials auth.Credentials) (*Cosmic, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Cosmic{other}, nil
+	return newCosmic(other)
 }
 
 // Me returns who the access token speaks for, and which scopes it has
 // (getMe). An empty Scopes is also what a first-party session gets.
 func (c *Cosmic) Me(ctx context.Context, opts ...CallOption) (*Me, error) {
-	s, err := c.client.options(ctx, GetMe, opts)
-	if err != nil {
-		return nil, err
-	}
-	me, err := c.client.me(ctx, s)
-	if err != nil {
-		return nil, c.client.refused(err, GetMe)
-	}
-	return me, nil
+	return c.client.me(ctx, GetMe, opts)
 }
 
 // Scopes returns the API scopes of the current access token under their
@@ -113,8 +118,8 @@ func (c *Cosmic) Operations() []OperationID {
 // not of an organization (listCertifications). No request is made before it
 // is ranged over. No order is promised.
 func (c *Cosmic) Certifications(opts ...CallOption) *List[Certification] {
-	return newList(c.client, ListCertifications, opts, certificationElement, func(server string, size *int32) (*http.Request, error) {
-		return cosmic.NewListCertificationsRequest(server, &cosmic.ListCertificationsParams{Limit: size})
+	return newList[Certification](c.client, ListCertifications, opts, func(ctx context.Context, size *int32) (*http.Response, error) {
+		return c.api.ListCertifications(ctx, &cosmic.ListCertificationsParams{Limit: size})
 	})
 }
 
@@ -130,29 +135,16 @@ func (c *Cosmic) FindCertification(ctx context.Context, match Match[Certificatio
 // again by itself only if the service never saw it, or after a 429; so after
 // any other failure look with FindCertification before trying again.
 func (c *Cosmic) CreateCertification(ctx context.Context, certification CertificationCreate, opts ...CallOption) (*Certification, error) {
-	s, err := c.client.options(ctx, CreateCertification, opts)
+	var created cosmic.CertificationAnswer
+	_, err := c.client.call(ctx, CreateCertification, opts, &created, func(ctx context.Context, s *callSettings) (*http.Response, error) {
+		params := &cosmic.CreateCertificationParams{}
+		if s.idempotencyKey != "" {
+			params.IdempotencyKey = &s.idempotencyKey
+		}
+		return c.api.CreateCertification(ctx, params, certification)
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := c.client.allow(ctx, CreateCertification); err != nil {
-		return nil, err
-	}
-	params := &cosmic.CreateCertificationParams{}
-	if s.idempotencyKey != "" {
-		params.IdempotencyKey = &s.idempotencyKey
-	}
-	var envelope struct {
-		Data bareCertification `json:"data"`
-	}
-	a, err := c.client.value(ctx, CreateCertification, s, func(server string) (*http.Request, error) {
-		return cosmic.NewCreateCertificationRequest(server, params, certification)
-	}, &envelope)
-	if err != nil {
-		return nil, c.client.refused(err, CreateCertification)
-	}
-	created := Certification(envelope.Data)
-	if err := created.check(); err != nil {
-		return nil, a.bad(err)
-	}
-	return &created, nil
+	return &Certification{created.Data}, nil
 }

@@ -28,7 +28,9 @@ func TestExtraNeverMakesABrokenDocument(t *testing.T) {
 		"a field's name in upper case": {map[string]json.RawMessage{"ID": json.RawMessage(`1`)}, id + `,"ID":1}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, u := facade.Certification{Extra: test.extra}, facade.User{Extra: test.extra}
+			var c facade.Certification
+			var u facade.User
+			c.Extra, u.Extra = test.extra, test.extra
 			c.ID, u.ID = uuid.MustParse(uuid1), uuid.MustParse(uuid1)
 			for _, v := range []any{c, &c, u, &u} {
 				text, err := json.Marshal(v)

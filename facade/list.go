@@ -2,17 +2,13 @@ package facade
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"iter"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
+
+	"github.com/credkit/credkit-go/api/wire"
 )
 
 // List is a list of a service, of both ways of paging. It is lazy: nothing is
@@ -20,8 +16,13 @@ import (
 // out ends the range's request. Elements are decoded one at a time as they
 // arrive, so that memory stays flat however long an answer is.
 //
-// While the caller works, a reader runs ahead within the bounds of
-// [WithReadAhead], and asks for the next page once it has read this one.
+// The first page is read in the caller's goroutine. From the second on, while
+// the caller works, a goroutine reads ahead within the bounds of
+// [WithReadAhead].
+//
+// A page whose response is cut off is asked for again, as often as [WithRetry]
+// allows without a new element: the elements that were handed out already are
+// skipped, and if they are others now, the range ends in [ErrTruncated].
 //
 // No order and no snapshot is promised by the services: an element that is
 // added or removed while a range runs may be missed or come twice.
@@ -33,18 +34,28 @@ type List[T any] struct {
 	client  *client
 	id      OperationID
 	call    *callSettings
-	element func() element[T] // a decoder for one range
-	request func(server string, size *int32) (*http.Request, error)
+	element func(*T) element // v as the reader of a page takes it
+	request func(ctx context.Context, size *int32) (*http.Response, error)
 	matches []Match[T]
 	size    *int32
 	from    resume // where to begin; zero for the first page
 	err     error  // what was wrong with the list's making
 }
 
-func newList[T any](c *client, id OperationID, opts []CallOption, element func() element[T],
-	request func(server string, size *int32) (*http.Request, error),
-) *List[T] {
-	l := &List[T]{client: c, id: id, element: element, request: request}
+// element is a model that is an element of a list.
+type element interface {
+	wire.Value
+	// Identity returns the id.
+	Identity() UUID
+}
+
+// newList returns the list that a method of the generated client asks for, a
+// page at a time.
+func newList[T any, P interface {
+	*T
+	element
+}](c *client, id OperationID, opts []CallOption, request func(ctx context.Context, size *int32) (*http.Response, error)) *List[T] {
+	l := &List[T]{client: c, id: id, element: func(v *T) element { return P(v) }, request: request}
 	l.call, l.err = c.options(context.Background(), id, opts)
 	return l
 }
@@ -113,23 +124,19 @@ func (l *List[T]) From(resume string) *List[T] {
 // whole list.
 func (l *List[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		w, err := l.walk(ctx)
+		p, err := l.pager(ctx)
 		if err != nil {
-			var zero T
-			yield(zero, err)
+			yield(*new(T), err)
 			return
 		}
-		if l.client.settings.aheadCount == 0 {
-			defer w.close()
-			for v, err := range w.all() {
-				if !yield(v, err) {
-					return
-				}
+		defer p.close()
+		ahead := l.client.settings.aheadCount
+		for p.more {
+			if ahead > 0 && p.pages > 0 {
+				prefetch(p, ahead, l.client.settings.aheadBytes, yield)
+				return
 			}
-			return
-		}
-		for v, err := range readAhead(w, l.client.settings.aheadCount, l.client.settings.aheadBytes) {
-			if !yield(v, err) {
+			if !p.readPage(yield) {
 				return
 			}
 		}
@@ -152,43 +159,42 @@ type Page[T any] struct {
 // nothing is read ahead. An error ends the range.
 func (l *List[T]) Pages(ctx context.Context) iter.Seq2[Page[T], error] {
 	return func(yield func(Page[T], error) bool) {
-		w, err := l.walk(ctx)
+		p, err := l.pager(ctx)
 		if err != nil {
 			yield(Page[T]{}, err)
 			return
 		}
-		defer w.close()
+		defer p.close()
 		for {
-			page, err := l.page(w)
+			page, err := l.page(p)
 			if err != nil {
 				yield(Page[T]{}, err)
 				return
 			}
-			if !yield(page, nil) || !w.more {
+			if !yield(page, nil) || !p.more {
 				return
 			}
 		}
 	}
 }
 
-func (l *List[T]) page(w *walker[T]) (page Page[T], err error) {
+func (l *List[T]) page(p *pager[T]) (page Page[T], err error) {
 	var held int64
 	for {
-		var v T
-		size, err := w.next(&v)
+		size, err := p.next()
 		var bad *ElementError
 		switch {
 		case errors.Is(err, errPageEnd):
-			if w.more {
-				page.Resume = resume{w.request, w.query}.text(l.id)
+			if p.more {
+				page.Resume = resume{p.request, p.query}.text(l.id)
 			}
 			return page, nil
 		case errors.As(err, &bad):
 			page.Bad = append(page.Bad, bad)
 		case err != nil:
 			return page, err
-		case w.fits(v):
-			page.Items = append(page.Items, v)
+		case p.fits(p.item):
+			page.Items = append(page.Items, p.item)
 		}
 		if held += size; held > l.client.settings.maxAnswer {
 			return page, &Error{Service: l.client.service.Name, Operation: l.id, SessionKey: l.client.session, kind: ErrTooMany,
@@ -203,10 +209,10 @@ func (l *List[T]) page(w *walker[T]) (page Page[T], err error) {
 // been read, the first of them are joined to the error.
 func (l *List[T]) Collect(ctx context.Context, limit int) ([]T, error) {
 	if limit < 0 {
-		return nil, l.client.invalid(l.id, fmt.Errorf("Collect: at most %d elements cannot be", limit))
+		return nil, l.client.invalid(l.id, fmt.Errorf("Collect: limit must not be negative, got %d", limit))
 	}
 	var items []T
-	var left misfits
+	var left mismatches
 	for v, err := range l.All(ctx) {
 		var bad *ElementError
 		switch {
@@ -224,14 +230,15 @@ func (l *List[T]) Collect(ctx context.Context, limit int) ([]T, error) {
 	return items, left.join(nil)
 }
 
-// misfits are the elements that a walk over a list leaves out. Of many the
-// first are kept: a service that has changed its answers can have millions.
-type misfits struct {
+// mismatches are the elements that were left out because they do not fit. Of
+// many the first are kept: a service that has changed its responses can have
+// millions.
+type mismatches struct {
 	first []error
 	more  int
 }
 
-func (m *misfits) add(bad *ElementError) {
+func (m *mismatches) add(bad *ElementError) {
 	if len(m.first) == 20 {
 		m.more++
 		return
@@ -239,8 +246,8 @@ func (m *misfits) add(bad *ElementError) {
 	m.first = append(m.first, bad)
 }
 
-// join returns the misfits and err as one error, or nil if there are none.
-func (m *misfits) join(err error) error {
+// join returns the mismatches and err as one error, or nil if there are none.
+func (m *mismatches) join(err error) error {
 	all := m.first
 	if m.more > 0 {
 		all = append(all, fmt.Errorf("and %d more elements of the list do not fit their type", m.more))
@@ -257,7 +264,7 @@ func (l *List[T]) First(ctx context.Context) (*T, error) {
 	if len(l.matches) > 0 {
 		what = l.matches[len(l.matches)-1].what
 	}
-	var left misfits
+	var left mismatches
 	for v, err := range l.All(ctx) {
 		var bad *ElementError
 		switch {
@@ -276,61 +283,4 @@ func (l *List[T]) First(ctx context.Context) (*T, error) {
 // find returns the first element that matches.
 func (l *List[T]) find(ctx context.Context, match Match[T]) (*T, error) {
 	return l.Where(match).First(ctx)
-}
-
-// resume is the place where a list goes on: the request that it is a page of,
-// as [List.fingerprint] has it, and the query of the page.
-type resume struct{ request, query string }
-
-const resumePrefix = "credkit1."
-
-// text writes the place as a Page.Resume.
-func (r resume) text(id OperationID) string {
-	body := []byte(string(id) + "\n" + r.request + "\n" + r.query)
-	return resumePrefix + base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint32(body, crc32.ChecksumIEEE(body)))
-}
-
-// readResume reads a Page.Resume of a list of the operation.
-func readResume(id OperationID, text string) (resume, error) {
-	encoded, ok := strings.CutPrefix(text, resumePrefix)
-	raw, err := base64.RawURLEncoding.DecodeString(encoded)
-	body := raw[:max(0, len(raw)-4)]
-	if !ok || err != nil || len(body) == 0 || binary.BigEndian.Uint32(raw[len(body):]) != crc32.ChecksumIEEE(body) {
-		return resume{}, errors.New("From: this is no Page.Resume of this library, or a part of one")
-	}
-	parts := strings.SplitN(string(body), "\n", 3)
-	if len(parts) != 3 || parts[2] == "" || !validQuery(parts[2]) {
-		return resume{}, errors.New("From: the Page.Resume is damaged")
-	}
-	if parts[0] != string(id) {
-		return resume{}, fmt.Errorf("From: the Page.Resume is of another list, %q", short(parts[0]))
-	}
-	return resume{parts[1], parts[2]}, nil
-}
-
-// fingerprint identifies the list that a request of its first page asks for:
-// the URL with the list's own parameters, and whose list it is. The page size
-// changes where pages end and not what is listed.
-func (l *List[T]) fingerprint(first *url.URL, sizeParameter string) string {
-	query := first.Query()
-	query.Del(sizeParameter)
-	sum := sha256.Sum256([]byte(first.Scheme + "://" + first.Host + first.EscapedPath() + "?" + query.Encode() + "\n" + l.client.session))
-	return base64.RawURLEncoding.EncodeToString(sum[:12])
-}
-
-// resumed checks that a list goes on with the request it was left at, and
-// returns the query of the page.
-func (l *List[T]) resumed(request string, first *url.URL, sizeParameter string) (string, error) {
-	if l.from.request != request {
-		return "", errors.New("From: the Page.Resume is of another request: it has another base URL, session key or parameter")
-	}
-	left, err := url.ParseQuery(l.from.query)
-	if err != nil {
-		return "", err
-	}
-	size := first.Query().Get(sizeParameter)
-	if was := left.Get(sizeParameter); l.size != nil && was != size {
-		return "", fmt.Errorf("From: the Page.Resume is of a list with the page size %q, not %s", short(was), size)
-	}
-	return l.from.query, nil
 }

@@ -178,8 +178,8 @@ func (c code) compare() (wrong []string) {
 			if len(has[id]) == 0 {
 				wrong = append(wrong, fmt.Sprintf("the operation %s of %s has no method on %s", id, one.service.Title, one.receiver))
 			}
-			if builder := "New" + strings.TrimPrefix(generated, "Op") + "Request"; !c.uses(builder) {
-				wrong = append(wrong, fmt.Sprintf("nothing calls %s.%s, the generated request of %s", one.service.Name, builder, id))
+			if method := strings.TrimPrefix(generated, "Op"); !c.callsGenerated(method) {
+				wrong = append(wrong, fmt.Sprintf("nothing calls %s of the generated client of %s", method, one.service.Title))
 			}
 		}
 	}
@@ -187,15 +187,27 @@ func (c code) compare() (wrong []string) {
 	return wrong
 }
 
-func (c code) uses(name string) bool {
+// callsGenerated reports whether the code calls a method of a generated client,
+// which is named api everywhere.
+func (c code) callsGenerated(method string) (found bool) {
 	for _, decls := range c.functions {
 		for _, decl := range decls {
-			if slices.Contains(namesIn(decl), name) {
+			ast.Inspect(decl, func(n ast.Node) bool {
+				call, ok := n.(*ast.SelectorExpr)
+				if !ok || call.Sel.Name != method {
+					return true
+				}
+				switch on := call.X.(type) {
+				case *ast.Ident:
+					found = found || on.Name == "api"
+				case *ast.SelectorExpr:
+					found = found || on.Sel.Name == "api"
+				}
 				return true
-			}
+			})
 		}
 	}
-	return false
+	return found
 }
 
 // parse reads the facade's files; change may replace the text of one.
@@ -236,8 +248,8 @@ func TestAMethodWithoutOperationAndAnOperationWithoutMethodAreFound(t *testing.T
 		{"a method calls nothing that is described", "certn.go", "// FindUser returns", "// Ping asks whether the service is there.\nfunc (c *Certn) Ping(ctx context.Context) error { return ctx.Err() }\n\n// FindUser returns", "Certn.Ping makes calls and has no operation"},
 		{"a comment does not say it", "cosmic.go", "created it (createCertification)", "created it", "its comment does not say (createCertification)"},
 		{"a comment says another one", "cosmic.go", "(getMe). An", "(getMyself). An", "says (getMyself), which it does not call"},
-		{"a request is written by hand", "cosmic.go", "cosmic.NewCreateCertificationRequest(", "byHand(", "nothing calls cosmic.NewCreateCertificationRequest"},
-		{"a method of the wrong client", "certn.go", "newList(c.client, ListUsers", "newList(c.client, ListCertifications", "uses OpListCertifications, which is no operation of Certn"},
+		{"a request is written by hand", "cosmic.go", "c.api.CreateCertification(", "byHand(", "nothing calls CreateCertification of the generated client of COSMIC"},
+		{"a method of the wrong client", "certn.go", "newList[User](c.client, ListUsers", "newList[User](c.client, ListCertifications", "uses OpListCertifications, which is no operation of Certn"},
 	} {
 		changed := false
 		wrong := readCode(parse(t, func(name, text string) string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/api/spec"
+	"github.com/credkit/credkit-go/api/wire"
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/internal/transport"
 )
@@ -133,8 +134,8 @@ func (c *client) allowOne(ctx context.Context, id OperationID, need []string) er
 
 // failed is a call that was not made, for a reason that is not its own.
 func (c *client) failed(id OperationID, err error) *Error {
-	a := &answer{client: c, call: &transport.Call{Operation: &spec.Operation{ID: id}}}
-	return a.failed(err)
+	r := &result{client: c, call: &transport.Call{Operation: &spec.Operation{ID: id}}}
+	return r.failed(err)
 }
 
 func missing(need, have []string) (lacks []string) {
@@ -193,7 +194,7 @@ func (c *client) fetchGrant(ctx context.Context) ([]string, error) {
 	if scopes, known := c.grant.of(token); known {
 		return scopes, nil
 	}
-	me, err := c.me(ctx, &callSettings{})
+	me, err := c.me(ctx, cosmic.OpGetMe, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -201,17 +202,17 @@ func (c *client) fetchGrant(ctx context.Context) ([]string, error) {
 }
 
 // me asks who the token speaks for, and remembers its grant.
-func (c *client) me(ctx context.Context, s *callSettings) (*Me, error) {
+func (c *client) me(ctx context.Context, id OperationID, opts []CallOption) (*Me, error) {
 	me := new(Me)
-	a, err := c.value(ctx, cosmic.OpGetMe, s, cosmic.NewGetMeRequest, me)
+	r, err := c.call(ctx, id, opts, me, func(ctx context.Context, _ *callSettings) (*http.Response, error) { return c.getMe(ctx) })
 	if err != nil {
 		return nil, err
 	}
 	if me.User.ID == (UUID{}) && me.User.Email == "" && me.Scopes == nil && me.Organizations == nil &&
 		me.OrganizationMemberships == nil && me.AccessibleMemberIDs == nil {
-		return nil, a.bad(&shapeError{"it says nothing of a user"})
+		return nil, r.bad(&wire.Error{Problem: "response has no user"})
 	}
-	c.grant.remember(a.call.Token, c.scopesOf(me))
+	c.grant.remember(r.call.Token, c.scopesOf(me))
 	return me, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/credkit/credkit-go/api/date"
+	"github.com/credkit/credkit-go/api/wire"
 	"github.com/oapi-codegen/runtime"
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
@@ -158,12 +159,24 @@ type Certification struct {
 
 	// VerificationStatus Whether somebody verified it.
 	VerificationStatus VerificationStatus `json:"verification_status,omitempty,omitzero"`
+
+	// Extra has the members that openapi.yaml does not declare, as they came; nil if there are none. They are written
+	// among the declared ones.
+	Extra map[string]json.RawMessage `json:"-"`
+
+	zeros wire.Zeros // the declared members that came as null or as their type's zero value
 }
 
 // CertificationAnswer One certification in its envelope.
 type CertificationAnswer struct {
 	// Data A certification that a worker holds. Which fields are always there is not documented: only `id` is relied on.
 	Data Certification `json:"data"`
+
+	// Extra has the members that openapi.yaml does not declare, as they came; nil if there are none. They are written
+	// among the declared ones.
+	Extra map[string]json.RawMessage `json:"-"`
+
+	zeros wire.Zeros // the declared members that came as null or as their type's zero value
 }
 
 // CertificationCreate What can be set when a certification is created. Which fields the service requires is not documented.
@@ -194,6 +207,12 @@ type CertificationCreate struct {
 
 	// Source How a certification was recorded. Only the first word is known, others will come.
 	Source CertificationSource `json:"source,omitempty,omitzero"`
+
+	// Extra has the members that openapi.yaml does not declare, as they came; nil if there are none. They are written
+	// among the declared ones.
+	Extra map[string]json.RawMessage `json:"-"`
+
+	zeros wire.Zeros // the declared members that came as null or as their type's zero value
 }
 
 // CertificationList Certifications, paged or whole. A list without `page` is whole.
@@ -203,6 +222,12 @@ type CertificationList struct {
 
 	// Page Where the list goes on; absent from the legacy answer.
 	Page Page `json:"page,omitempty,omitzero"`
+
+	// Extra has the members that openapi.yaml does not declare, as they came; nil if there are none. They are written
+	// among the declared ones.
+	Extra map[string]json.RawMessage `json:"-"`
+
+	zeros wire.Zeros // the declared members that came as null or as their type's zero value
 }
 
 // CertificationSource How a certification was recorded. Only the first word is known, others will come.
@@ -221,6 +246,12 @@ type CertificationType struct {
 
 	// Title Its name for people.
 	Title string `json:"title,omitempty,omitzero"`
+
+	// Extra has the members that openapi.yaml does not declare, as they came; nil if there are none. They are written
+	// among the declared ones.
+	Extra map[string]json.RawMessage `json:"-"`
+
+	zeros wire.Zeros // the declared members that came as null or as their type's zero value
 }
 
 // CertificationTypeStatus Whether a type of certification can still be given.
@@ -249,6 +280,12 @@ type Me struct {
 
 	// User The user the token speaks for; absent in the older form.
 	User MeUser `json:"user,omitempty,omitzero"`
+
+	// Extra has the members that openapi.yaml does not declare, as they came; nil if there are none. They are written
+	// among the declared ones.
+	Extra map[string]json.RawMessage `json:"-"`
+
+	zeros wire.Zeros // the declared members that came as null or as their type's zero value
 }
 
 // MeOrganization An organization of the user, in the older form of the current user.
@@ -261,6 +298,12 @@ type MeOrganization struct {
 
 	// Status Its status; no words are known.
 	Status string `json:"status,omitempty,omitzero"`
+
+	// Extra has the members that openapi.yaml does not declare, as they came; nil if there are none. They are written
+	// among the declared ones.
+	Extra map[string]json.RawMessage `json:"-"`
+
+	zeros wire.Zeros // the declared members that came as null or as their type's zero value
 }
 
 // MeOrganizationMembership A membership of the user, in the older form of the current user.
@@ -279,6 +322,12 @@ type MeOrganizationMembership struct {
 
 	// Status The status; no words are known.
 	Status string `json:"status,omitempty,omitzero"`
+
+	// Extra has the members that openapi.yaml does not declare, as they came; nil if there are none. They are written
+	// among the declared ones.
+	Extra map[string]json.RawMessage `json:"-"`
+
+	zeros wire.Zeros // the declared members that came as null or as their type's zero value
 }
 
 // MeUser The user of a token.
@@ -291,6 +340,12 @@ type MeUser struct {
 
 	// ID The user.
 	ID openapi_types.UUID `json:"id,omitempty,omitzero"`
+
+	// Extra has the members that openapi.yaml does not declare, as they came; nil if there are none. They are written
+	// among the declared ones.
+	Extra map[string]json.RawMessage `json:"-"`
+
+	zeros wire.Zeros // the declared members that came as null or as their type's zero value
 }
 
 // Page Where a list goes on.
@@ -300,6 +355,12 @@ type Page struct {
 
 	// NextCursor The cursor of the next page. Whether it is null or absent on the last page is not known.
 	NextCursor string `json:"next_cursor,omitempty,omitzero"`
+
+	// Extra has the members that openapi.yaml does not declare, as they came; nil if there are none. They are written
+	// among the declared ones.
+	Extra map[string]json.RawMessage `json:"-"`
+
+	zeros wire.Zeros // the declared members that came as null or as their type's zero value
 }
 
 // ValidityStatus Whether a certification is valid. Only the first word is known, others will come.
@@ -681,382 +742,4 @@ func (c *Client) applyEditors(ctx context.Context, req *http.Request, additional
 	return nil
 }
 
-// ClientWithResponses builds on ClientInterface to offer response payloads
-type ClientWithResponses struct {
-	ClientInterface
-}
-
-// NewClientWithResponses creates a new ClientWithResponses, which wraps
-// Client with return type handling
-func NewClientWithResponses(server string, opts ...ClientOption) (*ClientWithResponses, error) {
-	client, err := NewClient(server, opts...)
-	if err != nil {
-		return nil, err
-	}
-	return &ClientWithResponses{client}, nil
-}
-
-// WithBaseURL overrides the baseURL.
-func WithBaseURL(baseURL string) ClientOption {
-	return func(c *Client) error {
-		newBaseURL, err := url.Parse(baseURL)
-		if err != nil {
-			return err
-		}
-		c.Server = newBaseURL.String()
-		return nil
-	}
-}
-
-// ClientWithResponsesInterface is the interface specification for the client with responses above.
-type ClientWithResponsesInterface interface {
-
-	// ListCertificationsWithResponse List certifications for the token subject
-	//
-	// The certifications of the token's own subject, not of an organization. Two contracts are documented for this one
-	// path: paged (`data` and `page`) and legacy (`data` alone, everything at once). Which one a server answers is not
-	// said: take both. An absent `page` means that there is no more. No order is promised.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/certifications (the `ListCertifications` operationId).
-	ListCertificationsWithResponse(ctx context.Context, params *ListCertificationsParams, reqEditors ...RequestEditorFn) (*ListCertificationsResponse, error)
-
-	// CreateCertificationWithBodyWithResponse Create a certification for the token subject
-	//
-	// Adds a certification to the token's own subject. The status fields other than `source` and the verification
-	// fields cannot be set.
-	//
-	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/certifications (the `CreateCertification` operationId).
-	CreateCertificationWithBodyWithResponse(ctx context.Context, params *CreateCertificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCertificationResponse, error)
-
-	// CreateCertificationWithResponse Create a certification for the token subject
-	//
-	// Adds a certification to the token's own subject. The status fields other than `source` and the verification
-	// fields cannot be set.
-	//
-	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with POST /v1/certifications (the `CreateCertification` operationId).
-	CreateCertificationWithResponse(ctx context.Context, params *CreateCertificationParams, body CreateCertificationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCertificationResponse, error)
-
-	// GetMeWithResponse Current user and granted API scopes
-	//
-	// Who the access token speaks for, and which API scopes it carries. An empty `scopes` does not mean "may do
-	// nothing": it is also what a first-party session gets.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/me (the `GetMe` operationId).
-	GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResponse, error)
-}
-
-type ListCertificationsResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *CertificationList
-	// JSONDefault the response for an HTTP default `application/json` response
-	JSONDefault *CosmicError
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r ListCertificationsResponse) GetJSON200() *CertificationList {
-	return r.JSON200
-}
-
-// GetJSONDefault returns the response for an HTTP default `application/json` response
-func (r ListCertificationsResponse) GetJSONDefault() *CosmicError {
-	return r.JSONDefault
-}
-
-// GetBody returns the raw response body bytes
-func (r ListCertificationsResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r ListCertificationsResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r ListCertificationsResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListCertificationsResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type CreateCertificationResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON201 the response for an HTTP 201 `application/json` response
-	JSON201 *CertificationAnswer
-	// JSONDefault the response for an HTTP default `application/json` response
-	JSONDefault *CosmicError
-}
-
-// GetJSON201 returns the response for an HTTP 201 `application/json` response
-func (r CreateCertificationResponse) GetJSON201() *CertificationAnswer {
-	return r.JSON201
-}
-
-// GetJSONDefault returns the response for an HTTP default `application/json` response
-func (r CreateCertificationResponse) GetJSONDefault() *CosmicError {
-	return r.JSONDefault
-}
-
-// GetBody returns the raw response body bytes
-func (r CreateCertificationResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r CreateCertificationResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r CreateCertificationResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r CreateCertificationResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-type GetMeResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Me
-	// JSONDefault the response for an HTTP default `application/json` response
-	JSONDefault *CosmicError
-}
-
-// GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r GetMeResponse) GetJSON200() *Me {
-	return r.JSON200
-}
-
-// GetJSONDefault returns the response for an HTTP default `application/json` response
-func (r GetMeResponse) GetJSONDefault() *CosmicError {
-	return r.JSONDefault
-}
-
-// GetBody returns the raw response body bytes
-func (r GetMeResponse) GetBody() []byte {
-	return r.Body
-}
-
-// Status returns HTTPResponse.Status
-func (r GetMeResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r GetMeResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r GetMeResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// ListCertificationsWithResponse List certifications for the token subject
-//
-// The certifications of the token's own subject, not of an organization. Two contracts are documented for this one
-// path: paged (`data` and `page`) and legacy (`data` alone, everything at once). Which one a server answers is not
-// said: take both. An absent `page` means that there is no more. No order is promised.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/certifications (the `ListCertifications` operationId).
-func (c *ClientWithResponses) ListCertificationsWithResponse(ctx context.Context, params *ListCertificationsParams, reqEditors ...RequestEditorFn) (*ListCertificationsResponse, error) {
-	rsp, err := c.ListCertifications(ctx, params, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseListCertificationsResponse(rsp)
-}
-
-// CreateCertificationWithBodyWithResponse Create a certification for the token subject
-//
-// Adds a certification to the token's own subject. The status fields other than `source` and the verification
-// fields cannot be set.
-//
-// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/certifications (the `CreateCertification` operationId).
-func (c *ClientWithResponses) CreateCertificationWithBodyWithResponse(ctx context.Context, params *CreateCertificationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCertificationResponse, error) {
-	rsp, err := c.CreateCertificationWithBody(ctx, params, contentType, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCreateCertificationResponse(rsp)
-}
-
-// CreateCertificationWithResponse Create a certification for the token subject
-//
-// Adds a certification to the token's own subject. The status fields other than `source` and the verification
-// fields cannot be set.
-//
-// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
-//
-// Corresponds with POST /v1/certifications (the `CreateCertification` operationId).
-func (c *ClientWithResponses) CreateCertificationWithResponse(ctx context.Context, params *CreateCertificationParams, body CreateCertificationJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCertificationResponse, error) {
-	rsp, err := c.CreateCertification(ctx, params, body, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseCreateCertificationResponse(rsp)
-}
-
-// GetMeWithResponse Current user and granted API scopes
-//
-// Who the access token speaks for, and which API scopes it carries. An empty `scopes` does not mean "may do
-// nothing": it is also what a first-party session gets.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/me (the `GetMe` operationId).
-func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResponse, error) {
-	rsp, err := c.GetMe(ctx, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseGetMeResponse(rsp)
-}
-
-// ParseListCertificationsResponse parses an HTTP response from a ListCertificationsWithResponse call
-func ParseListCertificationsResponse(rsp *http.Response) (*ListCertificationsResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &ListCertificationsResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest CertificationList
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
-		var dest CosmicError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSONDefault = &dest
-
-	}
-
-	return response, nil
-}
-
-// ParseCreateCertificationResponse parses an HTTP response from a CreateCertificationWithResponse call
-func ParseCreateCertificationResponse(rsp *http.Response) (*CreateCertificationResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &CreateCertificationResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
-		var dest CertificationAnswer
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON201 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
-		var dest CosmicError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSONDefault = &dest
-
-	}
-
-	return response, nil
-}
-
-// ParseGetMeResponse parses an HTTP response from a GetMeWithResponse call
-func ParseGetMeResponse(rsp *http.Response) (*GetMeResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &GetMeResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Me
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
-		var dest CosmicError
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSONDefault = &dest
-
-	}
-
-	return response, nil
-}
+// The client is generated without responses: package facade reads them.

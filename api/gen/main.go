@@ -1,5 +1,6 @@
 // Command gen turns openapi.yaml into the operations tables of the packages
-// below api, the table of grades (api/EVIDENCE.md) and the operations table
+// below api, the readers and writers of the models that oapi-codegen has
+// written there, the table of grades (api/EVIDENCE.md) and the operations table
 // of the README. It fails on what it does not understand: a behaviour that is
 // described and not executed would be worse than none.
 //
@@ -45,11 +46,23 @@ func run(specFile, out, readme string) error {
 		return err
 	}
 	for _, s := range services {
-		source, err := renderTable(s)
+		dir := filepath.Join(out, s.Name)
+		table, err := renderTable(s)
 		if err != nil {
 			return err
 		}
-		if err := write(filepath.Join(out, s.Name, "operations.gen.go"), source); err != nil {
+		if err := write(filepath.Join(dir, "operations.gen.go"), table); err != nil {
+			return err
+		}
+		source, err := os.ReadFile(filepath.Join(dir, s.Name+".gen.go"))
+		if err != nil {
+			return fmt.Errorf("the models of %s, which oapi-codegen writes first: %w", s.Title, err)
+		}
+		readers, err := renderModels(s.Name, source)
+		if err != nil {
+			return err
+		}
+		if err := write(filepath.Join(dir, "decode.gen.go"), readers); err != nil {
 			return err
 		}
 	}

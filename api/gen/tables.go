@@ -26,7 +26,7 @@ var (
 	operationExtensions = []string{"x-retry", "x-pagination", "x-evidence", "x-security-evidence"}
 	parameterExtensions = []string{"x-go-type-skip-optional-pointer", "x-evidence"}
 	responseExtensions  = []string{"x-evidence"}
-	schemaExtensions    = []string{"x-evidence", "x-open-enum", "x-go-name"}
+	schemaExtensions    = []string{"x-evidence", "x-open-enum", "x-go-name", "x-go-type"}
 )
 
 func known(p *problems, where string, have map[string]any, understood []string) {

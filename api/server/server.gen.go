@@ -6,6 +6,7 @@
 package server
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -324,7 +325,7 @@ type User struct {
 	LastName string `json:"last_name,omitempty,omitzero"`
 
 	// Team The team of the user; nothing is known of its fields.
-	Team map[string]interface{} `json:"team,omitempty,omitzero"`
+	Team map[string]json.RawMessage `json:"team,omitempty,omitzero"`
 }
 
 // UserList One page of users.

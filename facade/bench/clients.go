@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
 	ogen "github.com/credkit/credkit-go/facade/bench/ogen/client"
+	cosmic "github.com/credkit/credkit-go/facade/bench/stock"
 )
 
 // peer is one client of COSMIC, its list and its smallest call.

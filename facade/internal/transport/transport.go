@@ -9,6 +9,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -23,7 +24,10 @@ import (
 type Call struct {
 	// Operation is the call's row of the operations table.
 	Operation *spec.Operation
-	// Request is the request as it was built. Each attempt sends a clone.
+	// Prepare completes the request that the generated client has built; nil
+	// if there is nothing to add.
+	Prepare func(*http.Request) error
+	// Request is set to the request. Each attempt sends a clone.
 	Request *http.Request
 	// Stream says that the answer is read as it comes: the timeout then
 	// bounds the wait for its headers and each stalled read, not the reading.
@@ -42,6 +46,33 @@ type Call struct {
 
 // Handler makes a call. The body of a response must be closed by the caller.
 type Handler func(ctx context.Context, call *Call) (*http.Response, error)
+
+// callKey is the key of a context for the call that is made with it.
+type callKey struct{}
+
+// WithCall returns a context for the generated client's method that makes the
+// call: so the chain knows the operation, whose row it needs, without looking
+// at paths.
+func WithCall(ctx context.Context, call *Call) context.Context {
+	return context.WithValue(ctx, callKey{}, call)
+}
+
+// Do is the HttpRequestDoer of a generated client. The request must have been
+// made with the context of [WithCall].
+func (h Handler) Do(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	call, ok := ctx.Value(callKey{}).(*Call)
+	if !ok {
+		return nil, errors.New("transport: the request's context has no call")
+	}
+	if call.Prepare != nil {
+		if err := call.Prepare(req); err != nil {
+			return nil, err
+		}
+	}
+	call.Request = req
+	return h(ctx, call)
+}
 
 // Config is what a chain is made of. Every field is set by the facade.
 type Config struct {

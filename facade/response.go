@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/credkit/credkit-go/api/wire"
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/internal/safehttp"
 	"github.com/credkit/credkit-go/facade/internal/transport"
@@ -20,32 +21,32 @@ import (
 // maxErrorBody bounds how much is read of an answer that is an error.
 const maxErrorBody = 1 << 20
 
-// answer is what came of a call.
-type answer struct {
+// result is what came of a call.
+type result struct {
 	client *client
 	call   *transport.Call
-	resp   *http.Response // nil if there was no answer
+	resp   *http.Response // nil if there was none
 }
 
 // newError begins an Error about the call.
-func (a *answer) newError() *Error {
+func (r *result) newError() *Error {
 	e := &Error{
-		Service:    a.client.service.Name,
-		Operation:  a.call.Operation.ID,
-		SessionKey: a.client.session,
-		Attempts:   a.call.Attempts,
-		note:       a.call.GaveUp,
+		Service:    r.client.service.Name,
+		Operation:  r.call.Operation.ID,
+		SessionKey: r.client.session,
+		Attempts:   r.call.Attempts,
+		note:       r.call.GaveUp,
 	}
-	if a.resp != nil {
-		e.Status = a.resp.StatusCode
-		e.RequestID = requestID(a.resp.Header)
+	if r.resp != nil {
+		e.Status = r.resp.StatusCode
+		e.RequestID = requestID(r.resp.Header)
 	}
 	return e
 }
 
 // failed is a call that brought no whole answer.
-func (a *answer) failed(err error) *Error {
-	e := a.newError()
+func (r *result) failed(err error) *Error {
+	e := r.newError()
 	e.Err = err
 	var limit *transport.LimitError
 	var reauth *auth.ReauthError
@@ -58,7 +59,7 @@ func (a *answer) failed(err error) *Error {
 		e.kind = ErrUnauthorized
 	case errors.As(err, &token) && token.Status == http.StatusGone:
 		e.kind = ErrRetired
-		a.retired(e)
+		r.retired(e)
 	case errors.As(err, &token) && token.Status == http.StatusTooManyRequests:
 		e.kind = ErrRateLimited
 		e.RetryAfter = token.RetryAfter
@@ -73,83 +74,91 @@ func (a *answer) failed(err error) *Error {
 }
 
 // bad is an answer that is not what the operation answers.
-func (a *answer) bad(err error) *Error {
+func (r *result) bad(err error) *Error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		e := a.failed(err)
-		if a.call.Whole != nil { // complete as HTTP has it: it is the JSON that ends early
+		e := r.failed(err)
+		if r.call.Whole != nil { // complete as HTTP has it: it is the JSON that ends early
 			e.kind, e.Message = ErrInvalidResponse, "the JSON of the response ends early"
 		}
-		if a.call.Whole != nil && len(a.call.Whole) == 0 {
+		if r.call.Whole != nil && len(r.call.Whole) == 0 {
 			e.Message = "the response is empty"
 		}
 		return e
 	}
-	e := a.newError()
+	e := r.newError()
 	e.kind = ErrInvalidResponse
-	e.Message = "the answer is not what this operation answers"
-	e.Err = err
+	e.Message = "the response is not what this operation returns"
+	e.Err = redactPointer(err)
 	return e
 }
 
-// stream turns an error met while a body is read into an Error.
-func (a *answer) stream(err error) *Error {
-	var shape *shapeError
-	var unfit *misfit
-	if errors.As(err, &shape) || errors.As(err, &unfit) {
-		return a.bad(err)
+// redactPointer redacts the names in the pointer of a decoding error, which are
+// the server's.
+func redactPointer(err error) error {
+	if at, ok := errors.AsType[*wire.Error](err); ok {
+		return &wire.Error{Pointer: safehttp.Snippet([]byte(at.Pointer)), Problem: at.Problem}
 	}
-	return a.failed(err)
+	return err
+}
+
+// stream turns an error met while a body is read into an Error.
+func (r *result) stream(err error) *Error {
+	var unexpected *wire.Error
+	if errors.As(err, &unexpected) {
+		return r.bad(err)
+	}
+	return r.failed(err)
 }
 
 // check looks at the status and the content type of an answer. An answer that
 // is an error is read, and its body closed by the caller.
-func (a *answer) check() error {
-	status := a.resp.StatusCode
+func (r *result) check() error {
+	status := r.resp.StatusCode
 	if status >= 200 && status < 300 {
-		return a.checkType()
+		return r.checkType()
 	}
-	e := a.newError()
+	e := r.newError()
 	e.kind = kindOf(status)
-	e.RetryAfter, _ = safehttp.RetryAfter(a.resp.Header, time.Now())
+	e.RetryAfter, _ = safehttp.RetryAfter(r.resp.Header, time.Now())
 	if status == http.StatusForbidden {
-		e.have, _ = a.client.grant.of(a.call.Token)
+		e.have, _ = r.client.grant.of(r.call.Token)
 	}
 	if status >= 300 && status < 400 {
 		e.kind = ErrInvalidResponse
 		e.Message = "a redirect, which is not followed with a token; check the base URL"
 		return e
 	}
-	body, err := safehttp.ReadAll(a.resp.Body, maxErrorBody)
-	a.explain(e, body)
+	body, err := safehttp.ReadAll(r.resp.Body, maxErrorBody)
+	r.explain(e, body)
 	if len(body) == 0 {
 		e.Err = err // the status says more than a body that could not be read
 	}
 	if status == http.StatusGone {
-		a.retired(e)
+		r.retired(e)
 	}
 	return e
 }
 
 // retired says what is known of a service that answers that it is gone.
-func (a *answer) retired(e *Error) {
-	if successor := a.client.service.Successor; successor != "" {
-		e.Message = strings.TrimSpace(e.Message + " " + a.client.service.Title +
+func (r *result) retired(e *Error) {
+	if successor := r.client.service.Successor; successor != "" {
+		e.Message = strings.TrimSpace(e.Message + " " + r.client.service.Title +
 			" is reported as retired; its successor is " + successor)
 	}
 }
 
 // checkType refuses a good status with a body that cannot be JSON, such as the
 // HTML page of a login form.
-func (a *answer) checkType() error {
-	header := a.resp.Header.Get("Content-Type")
+func (r *result) checkType() error {
+	header := r.resp.Header.Get("Content-Type")
 	media, _, err := mime.ParseMediaType(header)
 	known := err == nil || errors.Is(err, mime.ErrInvalidMediaParameter) // what follows the type may be broken
 	if header == "" || known && (media == "application/json" || strings.HasSuffix(media, "+json")) {
 		return nil
 	}
 	start := make([]byte, 512)
-	n, _ := a.resp.Body.Read(start) // what is there, and no waiting for more
-	e := a.newError()
+	n, _ := r.resp.Body.Read(start) // what is there, and no waiting for more
+	e := r.newError()
 	e.kind = ErrInvalidResponse
 	e.Message = fmt.Sprintf("the answer is %s, not JSON; is the base URL right?", safehttp.Snippet([]byte(header)))
 	e.Snippet = safehttp.Snippet(start[:n])
@@ -158,7 +167,7 @@ func (a *answer) checkType() error {
 
 // explain reads what an error's body says, in whatever shape: nothing of it is
 // relied on.
-func (a *answer) explain(e *Error, body []byte) {
+func (r *result) explain(e *Error, body []byte) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {
 		if len(body) > 0 {

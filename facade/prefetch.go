@@ -3,54 +3,51 @@ package facade
 import (
 	"context"
 	"errors"
-	"iter"
 	"sync"
 
 	"github.com/credkit/credkit-go/facade/internal/transport"
 )
 
-// readAhead ranges over a walker that reads in a goroutine of its own, at
-// most count elements and about size bytes ahead of the caller. The goroutine
-// has ended when the range has.
-func readAhead[T any](w *walker[T], count int, size int64) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		ctx, cancel := context.WithCancel(w.ctx)
-		w.ctx = ctx
-		q := newQueue[T](ctx, count, size)
-		w.page.waiting = q.flush
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			err := errReaderLeft
-			defer func() {
-				q.crash = recover() // a panic belongs to the caller's goroutine
-				w.close()
-				q.end(err)
-			}()
-			err = q.fill(w)
-		}()
+// prefetch yields what a pager reads in a goroutine of its own, at most count
+// elements and about size bytes ahead of the caller. The goroutine has ended
+// when prefetch returns.
+func prefetch[T any](p *pager[T], count int, size int64, yield func(T, error) bool) {
+	ctx, cancel := context.WithCancel(p.ctx)
+	p.ctx = ctx
+	q := newQueue[T](ctx, count, size)
+	p.reader.BeforeRead = q.flush
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err := errReaderLeft
 		defer func() {
-			cancel()
-			<-done
-			if q.crash != nil {
-				panic(q.crash) //nolint:forbidigo // the caller's own panic goes on
-			}
+			q.crash = recover() // a panic belongs to the caller's goroutine
+			p.close()
+			q.end(err)
 		}()
-		for {
-			rows := q.take()
-			if rows == nil {
-				if q.err != nil && q.crash == nil {
-					yield(*new(T), q.err)
-				}
-				return
+		err = q.fill(p)
+	}()
+	defer func() {
+		cancel()
+		<-done
+		if q.crash != nil {
+			panic(q.crash) //nolint:forbidigo // the caller's own panic goes on
+		}
+	}()
+	for {
+		rows := q.receive()
+		if rows == nil {
+			if q.err != nil && q.crash == nil {
+				yield(*new(T), q.err)
 			}
-			for i := range rows {
-				r := rows[i]
-				rows[i] = row[T]{} // the caller's now
-				q.taken(r.size)
-				if !r.out && !yield(r.value, r.err) {
-					return
-				}
+			return
+		}
+		for i := range rows {
+			r := rows[i]
+			rows[i] = row[T]{} // the caller's now
+			q.release(r.size)
+			if !r.out && !yield(r.value, r.err) {
+				return
 			}
 		}
 	}
@@ -60,7 +57,7 @@ func readAhead[T any](w *walker[T], count int, size int64) iter.Seq2[T, error] {
 // filter of the caller's may call.
 var errReaderLeft = errors.New("facade: the reader of the list was ended by runtime.Goexit")
 
-// row is what one step of a walker gave.
+// row is what one step of a pager gave.
 type row[T any] struct {
 	value T
 	err   error
@@ -76,7 +73,6 @@ type queue[T any] struct {
 	most     int
 	mostSize int64
 	batch    []row[T] // the reader's own
-	reading  row[T]   // the reader's own: not yet in the batch, as a read may hand that on
 	crash    any      // what the reader panicked with
 
 	mu    sync.Mutex
@@ -111,7 +107,7 @@ func newQueue[T any](ctx context.Context, count int, size int64) *queue[T] {
 
 // fill reads until the list has ended, and returns nil, or until it cannot go
 // on, and returns why.
-func (q *queue[T]) fill(w *walker[T]) error {
+func (q *queue[T]) fill(p *pager[T]) error {
 	var gathered int64
 	reserved := 0 // how many more elements there is room for
 	for {
@@ -121,34 +117,34 @@ func (q *queue[T]) fill(w *walker[T]) error {
 				q.widen()
 			}
 			if !q.reserve() {
-				return w.list.client.failed(w.list.id, transport.Ended(q.ctx))
+				return p.list.client.failed(p.list.id, transport.Ended(q.ctx))
 			}
 			reserved, gathered = cap(q.batch), 0
 		}
-		r := &q.reading
-		*r = row[T]{}
-		r.size, r.err = w.next(&r.value)
-		_, misfit := errors.AsType[*ElementError](r.err) // As would allocate, for each element
+		size, err := p.next()
+		_, mismatch := errors.AsType[*ElementError](err) // As would allocate, for each element
+		next := row[T]{err: err, size: size}
 		switch {
-		case r.err != nil && !misfit && !errors.Is(r.err, errPageEnd):
+		case err != nil && !mismatch && !errors.Is(err, errPageEnd):
 			q.flush()
-			return r.err
+			return err
 		case q.ctx.Err() != nil:
-			return w.list.client.failed(w.list.id, transport.Ended(q.ctx))
-		case errors.Is(r.err, errPageEnd):
+			return p.list.client.failed(p.list.id, transport.Ended(q.ctx))
+		case errors.Is(err, errPageEnd):
 			q.flush()
-			if !w.more {
+			if !p.more {
 				return nil
 			}
 			continue
-		case misfit:
-			r.value = *new(T)
-		case !w.fits(r.value):
-			r.value, r.out = *new(T), true
+		case mismatch:
+		case p.fits(p.item):
+			next.value = p.item
+		default:
+			next.out = true
 		}
-		q.batch = append(q.batch, *r)
+		q.batch = append(q.batch, next)
 		reserved--
-		if gathered += r.size; gathered > q.mostSize/4 {
+		if gathered += size; gathered > q.mostSize/4 {
 			reserved = 0
 		}
 	}
@@ -204,8 +200,8 @@ func (q *queue[T]) end(err error) {
 	signal(q.ready)
 }
 
-// take returns all rows that are there, waiting for some; nil at the end.
-func (q *queue[T]) take() []row[T] {
+// receive returns all rows that are there, waiting for some; nil at the end.
+func (q *queue[T]) receive() []row[T] {
 	for {
 		q.mu.Lock()
 		rows, ended := q.rows, q.ended
@@ -222,8 +218,8 @@ func (q *queue[T]) take() []row[T] {
 	}
 }
 
-// taken counts one row off that the caller gets.
-func (q *queue[T]) taken(size int64) {
+// release counts one row off that the caller gets.
+func (q *queue[T]) release(size int64) {
 	q.mu.Lock()
 	q.count--
 	q.size -= size

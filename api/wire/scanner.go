@@ -1,0 +1,447 @@
+// Package wire is the runtime of the generated models: a strict JSON scanner
+// that their readers are written on, and the writer of their members.
+//
+// It takes what RFC 8259 has, and of what that leaves open: duplicate names in
+// an object are an error, names match by case, and a string that is not valid
+// UTF-8 has U+FFFD in the place of each wrong byte. Null leaves the zero value.
+//
+// The package is for generated code and for the list reader of the facade; it
+// has no promise of compatibility.
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	gojson "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Value is a model that reads itself.
+type Value interface {
+	// ReadJSON reads the value that is next in the place of what the model had.
+	ReadJSON(s *Scanner)
+}
+
+// Scanner reads one JSON value out of memory. Errors are sticky, so that a
+// reader needs no branch a member: after a syntax error nothing more is read;
+// a value that does not fit its type is noted and skipped, and reading goes on.
+//
+// The zero Scanner is ready to [Scanner.Read]. It is not safe for concurrent
+// use.
+type Scanner struct {
+	data []byte
+	at   int
+
+	broken   error // io.ErrUnexpectedEOF where data ends too early, or a syntax *Error
+	mismatch *Error
+
+	unquoted []byte   // the string with an escape that was read last
+	strings  *strings // made for the second value: many lists have one element
+}
+
+// Error says what is wrong with a JSON document, and where. It never has the
+// value, which may be personal.
+type Error struct {
+	// Pointer is the place as a JSON pointer (RFC 6901); empty for the top.
+	Pointer string
+	// Problem says what is wrong: "want a UUID, got a JSON number".
+	Problem string
+
+	offset int // the place, until Read has found the pointer
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Pointer == "" {
+		return e.Problem
+	}
+	const most = 200 // its names are the server's
+	pointer := e.Pointer
+	if len(pointer) > most {
+		pointer = pointer[:most] + "…"
+	}
+	return fmt.Sprintf("%s at %q", e.Problem, pointer)
+}
+
+// Read reads the value at the beginning of data into v and returns its length.
+// The mismatch is the first value within it that does not fit its type; v then
+// has what could be read. The error is for good: io.ErrUnexpectedEOF if data
+// ends before the value does, else an *Error.
+func (s *Scanner) Read(data []byte, v Value) (n int, mismatch *Error, err error) {
+	if s.strings == nil && s.data != nil {
+		s.strings = new(strings)
+	}
+	s.data, s.at, s.broken, s.mismatch = data, 0, nil, nil
+	v.ReadJSON(s)
+	if e, ok := s.broken.(*Error); ok { //nolint:errorlint // the scanner's own, never wrapped
+		s.broken = explain(data, e.Problem)
+	}
+	if s.mismatch != nil && s.broken == nil {
+		s.mismatch.Pointer = pointerAt(data, s.mismatch.offset)
+	}
+	return s.at, s.mismatch, s.broken
+}
+
+// Unmarshal reads a document that holds one value and nothing else. The error
+// is an *Error, or io.ErrUnexpectedEOF for a document that ends early.
+func Unmarshal(data []byte, v Value) error {
+	var s Scanner
+	n, mismatch, err := s.Read(data, v)
+	if whole := jsontext.Value(bytes.TrimSpace(data)); err == io.ErrUnexpectedEOF && whole.IsValid(lenient) { //nolint:errorlint // the scanner's own, never wrapped
+		return &Error{Problem: "want an object, got a JSON " + KindName(whole)} // a number has no end of its own
+	}
+	if err != nil {
+		return err
+	}
+	if rest := bytes.TrimLeft(data[n:], " \t\r\n"); len(rest) > 0 {
+		return &Error{Problem: "unexpected data after the JSON value"}
+	}
+	if mismatch != nil {
+		return mismatch
+	}
+	return nil
+}
+
+// explain has the JSON library say what is wrong with data, and where.
+func explain(data []byte, problem string) *Error {
+	d := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowInvalidUTF8(true))
+	err := d.SkipValue()
+	e := &Error{Problem: problem}
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok && !errors.Is(err, io.ErrUnexpectedEOF) {
+		e.Pointer = string(syntactic.JSONPointer)
+		if errors.Is(err, jsontext.ErrDuplicateName) {
+			e.Problem = duplicateName
+		} else {
+			e.Problem = notJSON
+		}
+	}
+	return e
+}
+
+// What can be wrong with JSON.
+const (
+	notJSON       = "not valid JSON"
+	duplicateName = "the same name twice in one object"
+)
+
+// pointerAt returns the JSON pointer of the value that begins at offset, or of
+// the member whose name does.
+func pointerAt(data []byte, offset int) string {
+	d := jsontext.NewDecoder(bytes.NewReader(data), lenient)
+	for {
+		if _, err := d.ReadToken(); err != nil || d.InputOffset() > int64(offset) {
+			return string(d.StackPointer())
+		}
+	}
+}
+
+// lenient takes what a scanner has found already, or decides by itself.
+var lenient = gojson.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+
+// Fields counts the members of one object that its model declares.
+type Fields struct {
+	Zeros
+	seen, twice uint64
+}
+
+// Zeros are the declared members of an object, by their number, that came and
+// left the zero value: as null, or as the type's zero value ("", false, 0, {}).
+// They are written again as they came while the field is still zero.
+type Zeros struct{ null, empty uint64 }
+
+// Form is how a declared member came.
+type Form uint8
+
+// The forms of a member.
+const (
+	// Filled is a value other than the zero value, or one that does not fit.
+	Filled Form = iota
+	// Null is null.
+	Null
+	// Empty is the type's zero value.
+	Empty
+)
+
+// Set notes how the declared member with the given number came.
+func (f *Fields) Set(number uint, form Form) {
+	bit := uint64(1) << number
+	f.twice |= f.seen & bit
+	f.seen |= bit
+	switch form {
+	case Null:
+		f.null |= bit
+	case Empty:
+		f.empty |= bit
+	}
+}
+
+// Object enters an object and returns the name of its first member; nil where
+// there is none. Anything but an object is noted as a mismatch and skipped.
+func (s *Scanner) Object() (name []byte) {
+	if c := s.peek(); c != '{' {
+		s.Mismatch("object")
+		return nil
+	}
+	s.at++
+	if s.peek() == '}' {
+		s.at++
+		return nil
+	}
+	return s.name()
+}
+
+// NextMember returns the name of the next member of the object whose last
+// member was read, or nil at its end.
+func (s *Scanner) NextMember() (name []byte) {
+	switch s.peek() {
+	case ',':
+		s.at++
+		return s.name()
+	case '}':
+		s.at++
+		return nil
+	}
+	s.syntax()
+	return nil
+}
+
+// name reads a name and its colon. It is valid until the next string is read.
+func (s *Scanner) name() []byte {
+	if s.peek() != '"' {
+		s.syntax()
+		return nil
+	}
+	name := s.text()
+	if s.peek() != ':' {
+		s.syntax()
+		return nil
+	}
+	s.at++
+	return name
+}
+
+// Array enters an array and reports whether there is an element to read.
+// Anything but an array is noted as a mismatch and skipped.
+func (s *Scanner) Array() bool {
+	if s.peek() != '[' {
+		s.Mismatch("array")
+		return false
+	}
+	s.at++
+	if s.peek() == ']' {
+		s.at++
+		return false
+	}
+	return s.broken == nil
+}
+
+// NextElement reports whether the array has another element.
+func (s *Scanner) NextElement() bool {
+	switch s.peek() {
+	case ',':
+		s.at++
+		return true
+	case ']':
+		s.at++
+		return false
+	}
+	s.syntax()
+	return false
+}
+
+// Null steps over null, if that is next.
+func (s *Scanner) Null() bool {
+	const null = "null"
+	if s.peek() != 'n' {
+		return false
+	}
+	return s.literal(null)
+}
+
+func (s *Scanner) literal(word string) bool {
+	rest := s.data[s.at:]
+	if len(rest) < len(word) && word[:len(rest)] == string(rest) {
+		s.early()
+		return false
+	}
+	if len(rest) < len(word) || string(rest[:len(word)]) != word {
+		s.syntax()
+		return false
+	}
+	s.at += len(word)
+	return true
+}
+
+// Unknown keeps a member that the model does not declare.
+func (s *Scanner) Unknown(name []byte, extra *map[string]json.RawMessage) {
+	key := s.strings.intern(name)
+	if _, twice := (*extra)[key]; twice {
+		s.fail(duplicateName)
+		return
+	}
+	value := s.raw()
+	if value == nil {
+		return
+	}
+	if *extra == nil {
+		*extra = map[string]json.RawMessage{}
+	}
+	(*extra)[key] = bytes.Clone(value)
+}
+
+// End ends an object: a name that came twice is an error.
+func (s *Scanner) End(f *Fields) Zeros {
+	if f.twice != 0 && s.broken == nil {
+		s.fail(duplicateName)
+	}
+	return f.Zeros
+}
+
+// Require notes a mismatch if the member did not come, or came as null.
+func (s *Scanner) Require(f *Fields, number uint, name string) {
+	bit := uint64(1) << number
+	if f.seen&bit == 0 || f.null&bit != 0 {
+		s.note(s.at-1, fmt.Sprintf("required %q is missing or null", name))
+	}
+}
+
+// RequireFilled is Require for an id, of which a zero one is none.
+func (s *Scanner) RequireFilled(f *Fields, number uint, name string) {
+	s.Require(f, number, name)
+	if f.empty>>number&1 != 0 {
+		s.note(s.at-1, fmt.Sprintf("required %q is zero", name))
+	}
+}
+
+// Mismatch skips the value that is next and notes that it is not the one that
+// was wanted.
+func (s *Scanner) Mismatch(want string) {
+	begin := s.at
+	if value := s.raw(); value != nil {
+		s.note(begin, "want "+article(want)+", got a JSON "+KindName(value))
+	}
+}
+
+// note keeps the first mismatch of a value.
+func (s *Scanner) note(offset int, problem string) {
+	if s.mismatch == nil && s.broken == nil {
+		s.mismatch = &Error{Problem: problem, offset: max(0, offset)}
+	}
+}
+
+func article(noun string) string {
+	switch noun[0] {
+	case 'a', 'e', 'i', 'o':
+		return "an " + noun
+	}
+	return "a " + noun
+}
+
+// KindName says what kind of JSON a value is: "object", "null".
+func KindName(value []byte) string {
+	switch value[0] {
+	case '{':
+		return "object"
+	case '[':
+		return "array"
+	case '"':
+		return "string"
+	case 't', 'f':
+		return "boolean"
+	case 'n':
+		return "null"
+	}
+	return "number"
+}
+
+// peek steps over white space and returns the byte with which the next token
+// begins; 0 at the end of the data and after a syntax error.
+func (s *Scanner) peek() byte {
+	for ; s.at < len(s.data); s.at++ {
+		switch c := s.data[s.at]; c {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// syntax fails for a byte that JSON does not have here, or for the end.
+func (s *Scanner) syntax() {
+	if s.at >= len(s.data) {
+		s.early()
+		return
+	}
+	s.fail(notJSON)
+}
+
+// fail ends the reading: nothing comes after it.
+func (s *Scanner) fail(problem string) {
+	if s.broken == nil {
+		s.broken = &Error{Problem: problem}
+	}
+	s.stop()
+}
+
+// early fails because the data ends before the value does.
+func (s *Scanner) early() {
+	if s.broken == nil {
+		s.broken = io.ErrUnexpectedEOF
+	}
+	s.stop()
+}
+
+func (s *Scanner) stop() { s.data, s.at = s.data[:0], 0 }
+
+// raw returns the value that is next as it came: any JSON without duplicate
+// names. It is nil after an error.
+func (s *Scanner) raw() []byte {
+	c := s.peek()
+	begin := s.at
+	if c == 0 {
+		s.syntax()
+		return nil
+	}
+	end, whole := valueEnd(s.data, begin)
+	if !whole {
+		s.early()
+		return nil
+	}
+	value := s.data[begin:end]
+	if !jsontext.Value(value).IsValid(jsontext.AllowInvalidUTF8(true)) {
+		s.invalid(value)
+		return nil
+	}
+	s.at = end
+	return value
+}
+
+// invalid fails for a value that is not valid JSON.
+func (s *Scanner) invalid(value []byte) {
+	problem := notJSON
+	if jsontext.Value(value).IsValid(lenient) {
+		problem = duplicateName
+	}
+	s.fail(problem)
+}
+
+// decode reads the value that is next with the JSON library.
+func (s *Scanner) decode(want string, into any) Form {
+	begin := s.at
+	value := s.raw()
+	switch {
+	case value == nil:
+		return Filled
+	case string(value) == "null":
+		return Null
+	}
+	if err := gojson.Unmarshal(value, into, jsontext.AllowInvalidUTF8(true)); err != nil {
+		s.note(begin, "want "+article(want)+", got a JSON "+KindName(value))
+	}
+	return Filled
+}

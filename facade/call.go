@@ -1,0 +1,123 @@
+package facade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/credkit/credkit-go/api/wire"
+	"github.com/credkit/credkit-go/facade/internal/transport"
+)
+
+// call makes a call whose response is one JSON object, and reads it into the
+// given model. This is the way of every call:
+//
+//	options → scopes → generated client → transport → response
+//
+// The request is a method of the generated client, whose HTTP client is the
+// transport chain. Lists go the same way a page at a time: see [pager].
+func (c *client) call(ctx context.Context, id OperationID, opts []CallOption, into wire.Value,
+	request func(context.Context, *callSettings) (*http.Response, error),
+) (*result, error) {
+	s, err := c.options(ctx, id, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.allow(ctx, id); err != nil {
+		return nil, err
+	}
+	call := &transport.Call{Prepare: s.prepare}
+	r, err := c.send(ctx, id, s, call, func(ctx context.Context) (*http.Response, error) { return request(ctx, s) })
+	if err != nil {
+		return nil, c.refused(err, id)
+	}
+	if err := wire.Unmarshal(call.Whole, into); err != nil {
+		return nil, r.bad(err)
+	}
+	return r, nil
+}
+
+// begin says what makes any call of an operation impossible: a client that no
+// constructor made, or no context.
+func (c *client) begin(ctx context.Context, id OperationID) error {
+	switch {
+	case c == nil:
+		return c.invalid(id, errors.New("this client is empty: make it with NewCosmic or NewCertn"))
+	case ctx == nil:
+		return c.invalid(id, errors.New("the context is nil"))
+	}
+	return nil
+}
+
+// options reads the options of one call.
+func (c *client) options(ctx context.Context, id OperationID, opts []CallOption) (*callSettings, error) {
+	if err := c.begin(ctx, id); err != nil {
+		return nil, err
+	}
+	var s callSettings
+	for i, opt := range opts {
+		err := fmt.Errorf("call option %d is nil", i)
+		if opt != nil {
+			err = opt(&s)
+		}
+		if err != nil {
+			return nil, c.invalid(id, err)
+		}
+	}
+	if op, ok := c.service.Operation(id); s.idempotencyKey != "" && (!ok || op.IdempotencyHeader == "") {
+		return nil, c.invalid(id, fmt.Errorf("WithIdempotencyKey: %s has no idempotency key", id))
+	}
+	return &s, nil
+}
+
+// prepare sets the headers of a request.
+func (s *callSettings) prepare(req *http.Request) error {
+	req.Header.Set("Accept", "application/json")
+	for name, values := range s.header {
+		req.Header[name] = values
+	}
+	return nil
+}
+
+// send makes a request by a method of the generated client and returns a good
+// response, whose body the caller closes, or an error.
+func (c *client) send(ctx context.Context, id OperationID, s *callSettings, call *transport.Call,
+	request func(context.Context) (*http.Response, error),
+) (*result, error) {
+	op, ok := c.service.Operation(id)
+	if !ok {
+		return nil, c.invalid(id, fmt.Errorf("%s has no such operation", c.service.Title))
+	}
+	call.Operation = op
+	start := time.Now()
+	resp, err := request(transport.WithCall(ctx, call)) //nolint:bodyclose // the caller's
+	if call.Request == nil {
+		return nil, c.invalid(id, err) // it could not be built
+	}
+	r := &result{client: c, call: call, resp: resp}
+	if s.response != nil {
+		*s.response = Response{Attempts: call.Attempts, Elapsed: time.Since(start)}
+		if resp != nil {
+			s.response.Status, s.response.Header, s.response.RequestID = resp.StatusCode, resp.Header, requestID(resp.Header)
+		}
+	}
+	if err != nil {
+		return nil, r.failed(err)
+	}
+	if err := r.check(); err != nil {
+		_ = resp.Body.Close() // the response is refused already
+		return nil, err
+	}
+	return r, nil
+}
+
+// invalid is a call that was not made because it could not be right.
+func (c *client) invalid(id OperationID, err error) *Error {
+	e := &Error{Service: "credkit", Operation: id, Err: err, kind: ErrInvalid}
+	if c != nil {
+		e.Service, e.SessionKey = c.service.Name, c.session
+	}
+	return e
+}
