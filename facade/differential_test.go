@@ -82,7 +82,7 @@ type reading[T any] struct {
 // reading is io.EOF or a fatal error.
 func (k kind[T]) readPage(body []byte, chunk int) (all []reading[T]) {
 	p := page.NewReader(k.paging, 1<<20)
-	p.Start(&chunked{body, chunk})
+	p.Start(&chunked{body, chunk}, -1)
 	for {
 		var r reading[T]
 		size, mismatch, err := p.Read(k.value(&r.Value))
@@ -390,7 +390,7 @@ func TestDecodingDiffersOnPurpose(t *testing.T) {
 func TestOnlyTheEndOfTheAnswerIsAnEnd(t *testing.T) {
 	k := certificationKind()
 	p := page.NewReader(k.paging, 1<<20)
-	p.Start(io.MultiReader(strings.NewReader(`{"data":[]}`), failingReader{fmt.Errorf("the connection: %w", io.EOF)}))
+	p.Start(io.MultiReader(strings.NewReader(`{"data":[]}`), failingReader{fmt.Errorf("the connection: %w", io.EOF)}), -1)
 	if _, _, err := p.Read(new(Certification)); err == io.EOF { //nolint:errorlint // that is the point
 		t.Error("it ends well")
 	}

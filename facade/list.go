@@ -186,7 +186,7 @@ func (l *List[T]) page(p *pager[T]) (page Page[T], err error) {
 		switch {
 		case errors.Is(err, errPageEnd):
 			if p.more {
-				page.Resume = resume{p.request, p.query}.text(l.id)
+				page.Resume = resume{l.fingerprint(p.first, p.paging.SizeParameter), p.query}.text(l.id)
 			}
 			return page, nil
 		case errors.As(err, &bad):

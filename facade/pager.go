@@ -20,16 +20,16 @@ import (
 
 // pager reads a list from page to page, one element a step.
 type pager[T any] struct {
-	list    *List[T]
-	ctx     context.Context
-	paging  spec.Pagination
-	retry   bool   // whether the operation may be asked for again
-	query   string // of the page to ask for next, or being read
-	request string // the fingerprint of the list's request
-	more    bool   // whether there is a page to read
+	list   *List[T]
+	ctx    context.Context
+	paging spec.Pagination
+	retry  bool     // whether the operation may be asked for again
+	query  string   // of the page to ask for next, or being read
+	first  *url.URL // of the first page's request
+	more   bool     // whether there is a page to read
 
 	item   T // the element that was read last
-	reader *page.Reader
+	reader page.Reader
 	result *result // of the page being read; nil between pages
 	body   body    // its body
 	pages  int
@@ -80,7 +80,7 @@ func (l *List[T]) pager(ctx context.Context) (*pager[T], error) {
 	}
 	return &pager[T]{
 		list: l, ctx: ctx, paging: op.Pagination, retry: op.Retry == spec.RetrySafe, more: true, seed: maphash.MakeSeed(),
-		reader: page.NewReader(op.Pagination, l.client.settings.maxAnswer),
+		reader: *page.NewReader(op.Pagination, l.client.settings.maxAnswer),
 	}, nil
 }
 
@@ -238,18 +238,19 @@ func (p *pager[T]) open() error {
 			Message: fmt.Sprintf("the list has more than %d pages: raise the bound with WithMaxPages", p.pages)}
 	}
 	call := &transport.Call{Stream: true, Prepare: func(req *http.Request) error {
-		if p.pages == 0 && !again {
-			size := p.paging.SizeParameter
-			p.request = l.fingerprint(req.URL, size)
+		if p.first == nil {
+			p.first = req.URL
 			if l.from.query != "" {
 				var err error
-				if p.query, err = l.resumed(p.request, req.URL, size); err != nil {
+				if p.query, err = l.resumed(req.URL, p.paging.SizeParameter); err != nil {
 					return err
 				}
 			}
 		}
 		if p.query != "" {
-			req.URL.RawQuery = p.query
+			page := *req.URL
+			page.RawQuery = p.query
+			req.URL = &page
 		}
 		p.query = req.URL.RawQuery
 		return l.call.prepare(req)
@@ -264,7 +265,7 @@ func (p *pager[T]) open() error {
 	}
 	p.result = r
 	p.body = body{from: r.resp.Body}
-	p.reader.Start(&p.body)
+	p.reader.Start(&p.body, r.resp.ContentLength)
 	return nil
 }
 
@@ -326,7 +327,7 @@ func (p *pager[T]) logCount() {
 // nextQuery returns the query of the page after the one that was read, or ""
 // if that was the last.
 func (p *pager[T]) nextQuery() (string, error) {
-	r := p.reader
+	r := &p.reader
 	switch ended := r.More != nil && !*r.More; {
 	case r.Bare, ended:
 		return "", nil

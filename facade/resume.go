@@ -53,8 +53,8 @@ func (l *List[T]) fingerprint(first *url.URL, sizeParameter string) string {
 
 // resumed checks that a list goes on with the request it was left at, and
 // returns the query of the page.
-func (l *List[T]) resumed(request string, first *url.URL, sizeParameter string) (string, error) {
-	if l.from.request != request {
+func (l *List[T]) resumed(first *url.URL, sizeParameter string) (string, error) {
+	if l.from.request != l.fingerprint(first, sizeParameter) {
 		return "", errors.New("From: the Page.Resume is of another request: it has another base URL, session key or parameter")
 	}
 	left, err := url.ParseQuery(l.from.query)

@@ -106,6 +106,15 @@ func Unmarshal(data []byte, v Value) error {
 	return nil
 }
 
+// Check returns what is wrong with a value: nil for valid JSON without duplicate
+// names, else an *Error.
+func Check(value []byte) error {
+	if jsontext.Value(value).IsValid(jsontext.AllowInvalidUTF8(true)) {
+		return nil
+	}
+	return explain(value, notJSON)
+}
+
 // explain has the JSON library say what is wrong with data, and where.
 func explain(data []byte, problem string) *Error {
 	d := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowInvalidUTF8(true))

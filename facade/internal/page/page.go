@@ -36,11 +36,11 @@ type Reader struct {
 	scanner wire.Scanner
 	paging  spec.Pagination
 	state   state
-	names   map[string]bool // the members of the envelope so far, at most maxNames
-	named   int64           // their bytes
-	first   bool            // no member or element has come yet
-	index   int             // of the next element
-	found   bool            // the member with the elements was there
+	names   []string // the members of the envelope so far, at most maxNames
+	named   int64    // their bytes
+	first   bool     // no member or element has come yet
+	index   int      // of the next element
+	found   bool     // the member with the elements was there
 }
 
 // maxNames is how many members an envelope may have: they are remembered, to
@@ -65,10 +65,11 @@ func NewReader(paging spec.Pagination, limit int64) *Reader {
 	return &Reader{stream: stream{limit: limit}, paging: paging}
 }
 
-// Start begins with another page.
-func (p *Reader) Start(body io.Reader) {
-	p.start(body)
-	clear(p.names)
+// Start begins with another page, whose body has the given length; negative if
+// that is not known.
+func (p *Reader) Start(body io.Reader, length int64) {
+	p.start(body, length)
+	p.names = p.names[:0]
 	p.named, p.state, p.index, p.found = 0, atStart, 0, false
 	p.Next, p.More, p.Count, p.Bare = "", nil, nil, false
 }
@@ -137,6 +138,9 @@ func (p *Reader) open() error {
 		p.state, p.Bare, p.found = inItems, true, true
 	default:
 		value, err := p.value()
+		if rest := jsontext.Value(p.window[p.at:]); err == io.EOF && rest.IsValid(decoding) { //nolint:errorlint // one within another error is a failure
+			value, err = rest, nil // a number or a literal, which only the end of the body ends
+		}
 		if err != nil {
 			return err
 		}
@@ -216,29 +220,32 @@ func (p *Reader) name() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var name string
 	if raw.Kind() != jsontext.KindString {
 		return "", notJSON()
 	}
-	if err := gojson.Unmarshal(raw, &name, decoding); err != nil {
-		return "", err
-	}
-	if p.names[name] {
+	name := p.unquote(raw)
+	if slices.Contains(p.names, name) {
 		return "", within(name, &wire.Error{Problem: "the same name twice in one object"})
 	}
 	if p.named += int64(len(name)); len(p.names) == maxNames || p.named > p.limit {
 		return "", &wire.Error{Problem: "the envelope has too many members"}
 	}
-	if p.names == nil {
-		p.names = map[string]bool{}
-	}
-	p.names[name] = true
+	p.names = append(p.names, name)
 	c, err := p.peek()
 	if err == nil && c != ':' {
 		err = notJSON()
 	}
 	p.at++
 	return name, err
+}
+
+// unquote returns a name, without an allocation for the one that every page has.
+func (p *Reader) unquote(raw jsontext.Value) string {
+	if items := p.paging.Items; len(raw) == len(items)+2 && string(raw[1:len(raw)-1]) == items {
+		return items
+	}
+	name, _ := jsontext.AppendUnquote(nil, raw) // valid, and broken UTF-8 is replaced
+	return string(name)
 }
 
 // within says that an error is below the member of that name.
@@ -321,7 +328,7 @@ func (p *Reader) finish() error {
 		return &wire.Error{Problem: fmt.Sprintf("required %q is missing", p.paging.Items)}
 	}
 	for _, required := range p.paging.Required {
-		if len(required) == 1 && !p.Bare && !p.names[required[0]] {
+		if len(required) == 1 && !p.Bare && !slices.Contains(p.names, required[0]) {
 			return p.absent(required)
 		}
 	}

@@ -35,11 +35,15 @@ const (
 	windowMost  = 16 << 10
 )
 
-// start begins with another body, in the memory that there is.
-func (s *stream) start(src io.Reader) {
+// start begins with another body, in the memory that there is. The length is
+// that of the body; negative if it is not known.
+func (s *stream) start(src io.Reader, length int64) {
 	s.src, s.err, s.window, s.at, s.past = src, nil, s.window[:0], 0, 0
 	if cap(s.window) > windowMost {
 		s.window = nil
+	}
+	if s.window == nil && length >= 0 {
+		s.window = make([]byte, 0, min(length+1, windowMost)) // one more than its length shows the end
 	}
 }
 
@@ -105,7 +109,7 @@ func (s *stream) peek() (byte, error) {
 func (s *stream) element(scanner *wire.Scanner, v wire.Value) (size int, mismatch *wire.Error, err error) {
 	size, mismatch, err = scanner.Read(s.window[s.at:], v)
 	if err == io.ErrUnexpectedEOF { //nolint:errorlint // the scanner's own, never wrapped
-		held := s.hold()
+		_, held := s.hold()
 		if held != nil && held != io.EOF { //nolint:errorlint // one within another error is a failure
 			return 0, nil, held
 		}
@@ -118,17 +122,19 @@ func (s *stream) element(scanner *wire.Scanner, v wire.Value) (size int, mismatc
 	return size, mismatch, err
 }
 
-// hold reads on until the window has the whole of the value that is next.
-func (s *stream) hold() error {
+// hold reads on until the window has the whole of the value that is next, and
+// returns its length.
+func (s *stream) hold() (int, error) {
 	for value := (wire.Boundary{}); ; {
-		if _, ok := value.Find(s.window[s.at:]); ok {
-			return nil
+		length, ok := value.Find(s.window[s.at:])
+		if int64(length) > s.limit {
+			return 0, &safehttp.TooLargeError{Limit: s.limit}
 		}
-		if int64(len(s.window)-s.at) > s.limit {
-			return &safehttp.TooLargeError{Limit: s.limit}
+		if ok {
+			return length, nil
 		}
 		if err := s.fill(); err != nil {
-			return err
+			return 0, err
 		}
 	}
 }
@@ -136,30 +142,29 @@ func (s *stream) hold() error {
 // value reads the value that is next: any JSON without duplicate names. It is
 // valid until the next call.
 func (s *stream) value() (jsontext.Value, error) {
-	d := s.decoder()
-	raw, err := d.ReadValue()
-	s.at -= len(d.UnreadBuffer())
-	return raw, err
+	length, err := s.hold()
+	if err != nil {
+		return nil, err
+	}
+	raw := s.window[s.at : s.at+length]
+	s.at += length
+	return raw, wire.Check(raw)
 }
 
-// skip steps over the value that is next, however long it is.
+// skip steps over the value that is next, however long it is. It is the JSON
+// library that reads it, as the window need not hold it.
 func (s *stream) skip() error {
-	d := s.decoder()
-	err := d.SkipValue()
-	s.at -= len(d.UnreadBuffer())
-	return err
-}
-
-// decoder returns the JSON library's, reading from here on. What it has not
-// used in the end lies before s.at: it asks for more only when it needs it.
-func (s *stream) decoder() *jsontext.Decoder {
 	s.from = s.offset()
 	if s.values == nil {
 		s.values = jsontext.NewDecoder((*libraryReader)(s), decoding)
 	} else {
 		s.values.Reset((*libraryReader)(s), decoding)
 	}
-	return s.values
+	err := s.values.SkipValue()
+	// What the library has not used lies before s.at: it asks for more only when
+	// it needs it.
+	s.at -= len(s.values.UnreadBuffer())
+	return err
 }
 
 // libraryReader is a stream as the JSON library reads it. It fails once more
