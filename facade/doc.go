@@ -10,7 +10,7 @@
 //     not made if one is missing: [ScopeError]. A remembered grant may let a
 //     call through; before one is refused, the grant of the current token is
 //     fetched. An empty grant, or none to be had, leaves it to the server.
-//   - An answer is a value or an error, never a silent nil. HTML with status
+//   - A response is a value or an error, never a silent nil. HTML with status
 //     200, null, {}, a cut or an oversized body are errors: [Error], which
 //     holds what was tried and no secret.
 //   - A call is sent again as its class allows: reads after 408, 429, 5xx and
@@ -25,11 +25,15 @@
 //   - A token goes only to the origin it was issued for: no redirect is
 //     followed, and of a link to the next page only the query is used.
 //   - A list is lazy, starts anew with each range, can be resumed in another
-//     process, holds a bounded part of the answer, and never takes a cut
-//     answer for its end: [List].
+//     process, holds a bounded part of the response, and never takes a cut
+//     response for its end: the page is requested again, what was delivered is
+//     skipped, and if that has changed, it is an error. See [List].
+//   - What the service sent is what comes out: null, empty and undeclared
+//     members, at every depth, in the JSON of a value that the program has not
+//     changed.
 //
 // The caller's http.Client is copied, used for every request including those
 // for tokens, and never changed. The package reads no environment variable
-// and starts nothing of its own; a range over a list has one goroutine, which
-// ends with it.
+// and starts nothing of its own; a range over a list has a goroutine from its
+// second page on, which ends with it.
 package facade
