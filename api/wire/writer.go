@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"encoding"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -136,20 +135,20 @@ func WriteString[T ~string](w *Writer, s T) {
 // UUID writes an id.
 func (w *Writer) UUID(id uuid.UUID) {
 	out := hex.AppendEncode(append(w.out, '"'), id[:4])
-	for _, part := range [][]byte{id[4:6], id[6:8], id[8:10], id[10:]} {
-		out = hex.AppendEncode(append(out, '-'), part)
-	}
-	w.out = append(out, '"')
+	out = hex.AppendEncode(append(out, '-'), id[4:6])
+	out = hex.AppendEncode(append(out, '-'), id[6:8])
+	out = hex.AppendEncode(append(out, '-'), id[8:10])
+	w.out = append(hex.AppendEncode(append(out, '-'), id[10:]), '"')
 }
 
 // Time writes a date-time (RFC 3339).
-func (w *Writer) Time(t time.Time) { w.text(t) }
+func (w *Writer) Time(t time.Time) { w.close(t.AppendText(append(w.out, '"'))) }
 
 // Date writes a full-date (RFC 3339), or the empty string for the zero Date.
-func (w *Writer) Date(d date.Date) { w.text(d) }
+func (w *Writer) Date(d date.Date) { w.close(d.AppendText(append(w.out, '"'))) }
 
-func (w *Writer) text(v encoding.TextAppender) {
-	out, err := v.AppendText(append(w.out, '"'))
+// close ends a string that was appended.
+func (w *Writer) close(out []byte, err error) {
 	if w.err == nil {
 		w.err = err
 	}

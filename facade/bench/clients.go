@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+
+	gojson "github.com/goccy/go-json"
 
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
 	ogen "github.com/credkit/credkit-go/facade/bench/ogen/client"
-	cosmic "github.com/credkit/credkit-go/facade/bench/stock"
+	"github.com/credkit/credkit-go/facade/bench/stock"
 )
 
 // peer is one client of COSMIC, its list and its smallest call.
@@ -26,6 +29,7 @@ const (
 	generated = "generated client"
 	byOgen    = "ogen"
 	byHand    = "by hand"
+	byGoJSON  = "by hand with go-json"
 )
 
 // target is the server that the peers talk to.
@@ -38,7 +42,7 @@ type target struct {
 // peers returns all contestants, ours first.
 func peers(t target) ([]peer, error) {
 	var all []peer
-	for _, make := range []func(target) (peer, error){credkit, oapiCodegen, ogenClient, handWritten} {
+	for _, make := range []func(target) (peer, error){credkit, oapiCodegen, ogenClient, handWritten, goJSON} {
 		p, err := make(t)
 		if err != nil {
 			return nil, err
@@ -76,14 +80,14 @@ func oapiCodegen(t target) (peer, error) {
 		req.Header.Set("Authorization", "Bearer "+t.token)
 		return nil
 	}
-	c, err := cosmic.NewClientWithResponses(t.base, cosmic.WithHTTPClient(t.client), cosmic.WithRequestEditorFn(bearer))
+	c, err := stock.NewClientWithResponses(t.base, stock.WithHTTPClient(t.client), stock.WithRequestEditorFn(bearer))
 	if err != nil {
 		return peer{}, err
 	}
 	return peer{
 		name: generated,
 		list: func(ctx context.Context) (int, error) {
-			answer, err := c.ListCertificationsWithResponse(ctx, &cosmic.ListCertificationsParams{})
+			answer, err := c.ListCertificationsWithResponse(ctx, &stock.ListCertificationsParams{})
 			if err != nil {
 				return 0, err
 			}
@@ -134,6 +138,20 @@ func ogenClient(t target) (peer, error) {
 }
 
 func handWritten(t target) (peer, error) {
+	return byHandWith(t, byHand, func(r io.Reader, into any) error { return json.NewDecoder(r).Decode(into) }), nil
+}
+
+func goJSON(t target) (peer, error) {
+	return byHandWith(t, byGoJSON, func(r io.Reader, into any) error {
+		body, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		return gojson.Unmarshal(body, into)
+	}), nil
+}
+
+func byHandWith(t target, name string, decode func(io.Reader, any) error) peer {
 	get := func(ctx context.Context, path string, into any) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.base+path, nil)
 		if err != nil {
@@ -148,18 +166,18 @@ func handWritten(t target) (peer, error) {
 		if resp.StatusCode != http.StatusOK {
 			return fmt.Errorf("GET %s: %s", path, resp.Status)
 		}
-		return json.NewDecoder(resp.Body).Decode(into)
+		return decode(resp.Body, into)
 	}
 	return peer{
-		name: byHand,
+		name: name,
 		list: func(ctx context.Context) (int, error) {
-			var list cosmic.CertificationList
+			var list stock.CertificationList
 			err := get(ctx, "/v1/certifications", &list)
 			return len(list.Data), err
 		},
 		me: func(ctx context.Context) error {
-			var who cosmic.Me
+			var who stock.Me
 			return get(ctx, "/v1/me", &who)
 		},
-	}, nil
+	}
 }

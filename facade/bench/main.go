@@ -40,6 +40,7 @@ var groups = []struct {
 	measure func(ctx context.Context, turns int) ([]line, error)
 }{
 	{"lists", lists},
+	{"writing", writing},
 	{"memory", peaks},
 	{"call", calls},
 	{"tokens", tokens},
