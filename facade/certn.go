@@ -59,7 +59,7 @@ func (c *Certn) Users(opts ...CallOption) *List[User] {
 }
 
 // FindUser returns the first user that matches: see [ByID] and [ByEmail].
-// There is no operation to get one: this walks the list until it is found.
+// There is no operation to get one: this reads the list until it is found.
 // Without one, the error is [ErrNotFound].
 func (c *Certn) FindUser(ctx context.Context, match Match[User], opts ...CallOption) (*User, error) {
 	return c.Users(opts...).find(ctx, match)

@@ -124,7 +124,7 @@ func (c *Cosmic) Certifications(opts ...CallOption) *List[Certification] {
 }
 
 // FindCertification returns the first certification that matches. There is no
-// operation to get one: this walks the list until it is found. Without one,
+// operation to get one: this reads the list until it is found. Without one,
 // the error is [ErrNotFound].
 func (c *Cosmic) FindCertification(ctx context.Context, match Match[Certification], opts ...CallOption) (*Certification, error) {
 	return c.Certifications(opts...).find(ctx, match)

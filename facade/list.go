@@ -14,7 +14,7 @@ import (
 // List is a list of a service, of both ways of paging. It is lazy: nothing is
 // requested before it is ranged over, each range starts anew, and breaking
 // out ends the range's request. Elements are decoded one at a time as they
-// arrive, so that memory stays flat however long an answer is.
+// arrive, so that memory stays flat however long a response is.
 //
 // The first page is read in the caller's goroutine. From the second on, while
 // the caller works, a goroutine reads ahead within the bounds of
@@ -34,7 +34,7 @@ type List[T any] struct {
 	client  *client
 	id      OperationID
 	call    *callSettings
-	element func(*T) element // v as the reader of a page takes it
+	element func(*T) element // the model within an element
 	request func(ctx context.Context, size *int32) (*http.Response, error)
 	matches []Match[T]
 	size    *int32
@@ -88,7 +88,7 @@ func (l *List[T]) Where(matches ...Match[T]) *List[T] {
 }
 
 // PageSize returns the list with pages of n elements asked for; without it the
-// service chooses. A size that the service is known not to take is an error
+// service chooses. A size that the service is known to refuse is an error
 // of the range.
 func (l *List[T]) PageSize(n int) *List[T] {
 	return l.change(func(l *List[T]) error {
@@ -150,7 +150,7 @@ type Page[T any] struct {
 	// Bad are the elements that do not fit their type.
 	Bad []*ElementError
 	// Resume names the next page for [List.From], as text that can be stored;
-	// empty on the last page. It holds what the service put into its link or
+	// empty on the last page. It has what the service put into its link or
 	// cursor, and nothing of the credentials.
 	Resume string
 }

@@ -65,8 +65,8 @@ type row[T any] struct {
 	out   bool // filtered out: it only counts as read ahead
 }
 
-// queue holds what was read ahead. The reader gathers a batch before it hands
-// it on, so that the two goroutines seldom wake each other; it hands on what
+// queue has what was read ahead. The reader gathers a batch before it passes
+// it on, so that the two goroutines seldom wake each other; it passes on what
 // it has before it waits for the network.
 type queue[T any] struct {
 	ctx      context.Context
@@ -83,8 +83,8 @@ type queue[T any] struct {
 	ended bool
 	err   error // why the reader could not go on
 
-	ready chan struct{} // holds one when there may be rows, or the end
-	room  chan struct{} // holds one when there may be room
+	ready chan struct{} // has capacity 1: there may be rows, or the end
+	room  chan struct{} // has capacity 1: there may be room
 }
 
 // A batch is small at the beginning, so that a short list costs little, and
@@ -158,7 +158,7 @@ func (q *queue[T]) widen() {
 }
 
 // reserve waits until there is room for another batch. It reports false when
-// nobody waits for it any more.
+// the context has ended.
 func (q *queue[T]) reserve() bool {
 	for {
 		q.mu.Lock()

@@ -18,7 +18,7 @@ import (
 	"github.com/credkit/credkit-go/facade/internal/transport"
 )
 
-// maxErrorBody bounds how much is read of an answer that is an error.
+// maxErrorBody bounds how much is read of an error response.
 const maxErrorBody = 1 << 20
 
 // result is what came of a call.
@@ -44,7 +44,7 @@ func (r *result) newError() *Error {
 	return e
 }
 
-// failed is a call that brought no whole answer.
+// failed is a call without a complete response.
 func (r *result) failed(err error) *Error {
 	e := r.newError()
 	e.Err = err
@@ -65,7 +65,7 @@ func (r *result) failed(err error) *Error {
 		e.RetryAfter = token.RetryAfter
 	case errors.As(err, &large):
 		e.kind = ErrInvalidResponse
-		e.Message = "raise the bound with WithMaxResponseBytes if such an answer is right"
+		e.Message = "raise the bound with WithMaxResponseBytes if such a response is right"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		e.kind = ErrTruncated
 		e.Message = "the response was cut off: the connection broke; try again"
@@ -73,7 +73,7 @@ func (r *result) failed(err error) *Error {
 	return e
 }
 
-// bad is an answer that is not what the operation answers.
+// bad is a response that is not what the operation returns.
 func (r *result) bad(err error) *Error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		e := r.failed(err)
@@ -110,8 +110,8 @@ func (r *result) stream(err error) *Error {
 	return r.failed(err)
 }
 
-// check looks at the status and the content type of an answer. An answer that
-// is an error is read, and its body closed by the caller.
+// check looks at the status and the content type of a response. An error
+// response is read, and its body closed by the caller.
 func (r *result) check() error {
 	status := r.resp.StatusCode
 	if status >= 200 && status < 300 {
@@ -139,7 +139,7 @@ func (r *result) check() error {
 	return e
 }
 
-// retired says what is known of a service that answers that it is gone.
+// retired says what is known of a service that responds that it is gone.
 func (r *result) retired(e *Error) {
 	if successor := r.client.service.Successor; successor != "" {
 		e.Message = strings.TrimSpace(e.Message + " " + r.client.service.Title +
@@ -160,7 +160,7 @@ func (r *result) checkType() error {
 	n, _ := r.resp.Body.Read(start) // what is there, and no waiting for more
 	e := r.newError()
 	e.kind = ErrInvalidResponse
-	e.Message = fmt.Sprintf("the answer is %s, not JSON; is the base URL right?", safehttp.Snippet([]byte(header)))
+	e.Message = fmt.Sprintf("the response is %s, not JSON; is the base URL right?", safehttp.Snippet([]byte(header)))
 	e.Snippet = safehttp.Snippet(start[:n])
 	return e
 }

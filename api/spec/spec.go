@@ -74,7 +74,7 @@ type Operation struct {
 	IdempotencyTrusted bool
 	// Pagination is how a list goes on.
 	Pagination Pagination
-	// Success is the HTTP status of a good answer.
+	// Success is the HTTP status of success.
 	Success int
 }
 
@@ -122,9 +122,9 @@ type PageStyle string
 const (
 	// PageNone is a call that is no list.
 	PageNone PageStyle = "none"
-	// PageCursor lists answer with an opaque cursor for the next page.
+	// PageCursor lists respond with an opaque cursor for the next page.
 	PageCursor PageStyle = "cursor"
-	// PageNumber lists answer with a link to the next page.
+	// PageNumber lists respond with a link to the next page.
 	PageNumber PageStyle = "page-number"
 )
 

@@ -1,7 +1,7 @@
 // Package wire is the runtime of the generated models: a strict JSON scanner
 // that their readers are written on, and the writer of their members.
 //
-// It takes what RFC 8259 has, and of what that leaves open: duplicate names in
+// It accepts RFC 8259; of what that leaves open, duplicate names in
 // an object are an error, names match by case, and a string that is not valid
 // UTF-8 has U+FFFD in the place of each wrong byte. Null leaves the zero value.
 //
@@ -148,7 +148,7 @@ func pointerAt(data []byte, offset int) string {
 	}
 }
 
-// lenient takes what a scanner has found already, or decides by itself.
+// lenient accepts what a scanner has found already, or decides by itself.
 var lenient = gojson.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 
 // Fields counts the members of one object that its model declares.
