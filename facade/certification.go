@@ -2,6 +2,7 @@ package facade
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,57 +83,9 @@ func Expiring(at time.Time, d time.Duration) Match[Certification] {
 
 // TypeSlug picks certifications of the type with one of the given slugs.
 func TypeSlug(slugs ...string) Match[Certification] {
-	want, err := wordSet(slugs)
-	if err != nil {
-		return Match[Certification]{err: errors.New("TypeSlug: " + err.Error())}
+	if len(slugs) == 0 || slices.Contains(slugs, "") {
+		return Match[Certification]{err: errors.New("TypeSlug: want at least one slug, and no empty one")}
 	}
 	return Matching("a certification of the type "+strings.Join(slugs, " or "),
-		func(c Certification) bool { return want[c.CertificationType.Slug] })
-}
-
-// LifecycleStatus picks certifications with one of the given words as their
-// lifecycle_status.
-func LifecycleStatus(words ...cosmic.LifecycleStatus) Match[Certification] {
-	want, err := wordSet(words)
-	if err != nil {
-		return Match[Certification]{err: errors.New("LifecycleStatus: " + err.Error())}
-	}
-	return Matching("a certification of that lifecycle status",
-		func(c Certification) bool { return want[c.Certification.LifecycleStatus] })
-}
-
-// ValidityStatus picks certifications with one of the given words as their
-// validity_status.
-func ValidityStatus(words ...cosmic.ValidityStatus) Match[Certification] {
-	want, err := wordSet(words)
-	if err != nil {
-		return Match[Certification]{err: errors.New("ValidityStatus: " + err.Error())}
-	}
-	return Matching("a certification of that validity status",
-		func(c Certification) bool { return want[c.Certification.ValidityStatus] })
-}
-
-// VerificationStatus picks certifications with one of the given words as
-// their verification_status.
-func VerificationStatus(words ...cosmic.VerificationStatus) Match[Certification] {
-	want, err := wordSet(words)
-	if err != nil {
-		return Match[Certification]{err: errors.New("VerificationStatus: " + err.Error())}
-	}
-	return Matching("a certification of that verification status",
-		func(c Certification) bool { return want[c.Certification.VerificationStatus] })
-}
-
-func wordSet[W ~string](words []W) (map[W]bool, error) {
-	if len(words) == 0 {
-		return nil, errors.New("no word to match")
-	}
-	set := make(map[W]bool, len(words))
-	for _, word := range words {
-		if word == "" {
-			return nil, errors.New("an empty word matches nothing that is known")
-		}
-		set[word] = true
-	}
-	return set, nil
+		func(c Certification) bool { return slices.Contains(slugs, c.CertificationType.Slug) })
 }

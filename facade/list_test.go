@@ -324,9 +324,6 @@ func TestFiltersAndFind(t *testing.T) {
 		"expiring not": {facade.Expiring(now, 4*24*time.Hour), nil},
 		"expired":      {facade.Expired(now.AddDate(0, 1, 0)), []string{uuid1}},
 		"slug":         {facade.TypeSlug("crane", "saw"), []string{uuid2}},
-		"lifecycle":    {facade.LifecycleStatus("active"), []string{uuid1}},
-		"validity":     {facade.ValidityStatus("valid"), []string{uuid2}},
-		"verification": {facade.VerificationStatus("unverified"), []string{uuid3}},
 		"id":           {facade.CertificationID(strings.ToUpper(uuid3)), []string{uuid3}},
 	} {
 		t.Run(name, func(t *testing.T) {
