@@ -1,8 +1,9 @@
 // Command gen turns openapi.yaml into the operations tables of the packages
 // below api, the readers and writers of the models that oapi-codegen has
 // written there, the table of grades (api/EVIDENCE.md) and the operations table
-// of the README. It fails on what it does not understand: a behaviour that is
-// described and not executed would be worse than none.
+// of the README. It fails on what it does not read (members.go): a behaviour
+// that is described and not executed would be worse than none. It also holds
+// the specification to our rules; -check does that and writes nothing.
 //
 // It is run by go generate from the repository's root.
 package main
@@ -22,26 +23,43 @@ func main() {
 	specFile := flag.String("spec", "openapi.yaml", "the specification to `read`")
 	out := flag.String("out", "api", "the `folder` that has a folder a service")
 	readme := flag.String("readme", "", "a README `file` whose operations table is written anew")
+	onlyCheck := flag.Bool("check", false, "read the specification and write nothing")
 	flag.Parse()
-	if err := run(*specFile, *out, *readme); err != nil {
+	err := error(nil)
+	if *onlyCheck {
+		_, _, err = read(*specFile)
+	} else {
+		err = run(*specFile, *out, *readme)
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "gen: %s: %v\n", *specFile, err)
 		os.Exit(1)
 	}
 }
 
-func run(specFile, out, readme string) error {
-	doc, err := openapi3.NewLoader().LoadFromFile(specFile)
+// read reads the specification, and fails on what is not as we want it.
+func read(specFile string) ([]*service, *book, error) {
+	source, err := os.ReadFile(specFile)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if err := doc.Validate(context.Background(), openapi3.DisableExamplesValidation()); err != nil {
-		return err
+	doc, err := openapi3.NewLoader().LoadFromData(source)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := errors.Join(members(source), doc.Validate(context.Background())); err != nil {
+		return nil, nil, err
 	}
 	services, err := tables(doc)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	evidence, err := grades(doc)
+	return services, evidence, err
+}
+
+func run(specFile, out, readme string) error {
+	services, evidence, err := read(specFile)
 	if err != nil {
 		return err
 	}

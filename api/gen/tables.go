@@ -19,30 +19,11 @@ type service struct {
 	summaries map[spec.OperationID]string
 }
 
-// The extensions that this program understands, by where they may stand.
-var (
-	tagExtensions       = []string{"x-service", "x-evidence"}
-	schemeExtensions    = []string{"x-client-authentication", "x-identity-scopes", "x-scope-aliases", "x-evidence"}
-	operationExtensions = []string{"x-retry", "x-pagination", "x-evidence", "x-security-evidence"}
-	parameterExtensions = []string{"x-go-type-skip-optional-pointer", "x-evidence"}
-	responseExtensions  = []string{"x-evidence"}
-	schemaExtensions    = []string{"x-evidence", "x-open-enum", "x-go-name", "x-go-type"}
-)
-
-func known(p *problems, where string, have map[string]any, understood []string) {
-	for _, name := range slices.Sorted(maps.Keys(have)) {
-		if strings.HasPrefix(name, "x-") && !slices.Contains(understood, name) {
-			p.addf("%s: the extension %s is not understood; here may stand %s", where, name, strings.Join(understood, ", "))
-		}
-	}
-}
-
 // tables reads a service a tag, sorted by name.
 func tables(doc *openapi3.T) ([]*service, error) {
 	var p problems
 	services := map[string]*service{}
 	for _, tag := range doc.Tags {
-		known(&p, "tag "+tag.Name, tag.Extensions, tagExtensions)
 		if s := readService(&p, doc, tag); s != nil {
 			services[tag.Name] = s
 		}
@@ -119,7 +100,6 @@ func readScheme(p *problems, doc *openapi3.T, s *service, name string) {
 		return
 	}
 	scheme := ref.Value
-	known(p, where, scheme.Extensions, schemeExtensions)
 	s.ClientAuthentication = textList(p, where+", x-client-authentication", scheme.Extensions["x-client-authentication"])
 	for _, style := range s.ClientAuthentication {
 		if !slices.Contains([]string{"none", "client_secret_basic", "client_secret_post"}, style) {
@@ -143,6 +123,9 @@ func readScheme(p *problems, doc *openapi3.T, s *service, name string) {
 		return
 	}
 	s.TokenPath = below(p, where+", tokenUrl", s, flow.TokenURL)
+	if flow.RefreshURL != "" && flow.RefreshURL != flow.TokenURL {
+		p.addf("%s, refreshUrl: tokens are renewed at the tokenUrl alone, %s", where, flow.TokenURL)
+	}
 	s.Scopes = slices.Sorted(maps.Keys(flow.Scopes))
 	for old, now := range s.ScopeAliases {
 		if !slices.Contains(s.Scopes, now) {
@@ -165,7 +148,6 @@ func below(p *problems, where string, s *service, address string) string {
 
 func readOperation(p *problems, doc *openapi3.T, services map[string]*service, path, method string, item *openapi3.PathItem, op *openapi3.Operation) {
 	where := method + " " + path
-	known(p, where, op.Extensions, operationExtensions)
 	if op.OperationID == "" {
 		p.addf("%s: no operationId", where)
 		return
@@ -185,13 +167,10 @@ func readOperation(p *problems, doc *openapi3.T, services map[string]*service, p
 	}
 	row := spec.Operation{ID: spec.OperationID(op.OperationID), Method: method, Path: path}
 	row.Scopes = readSecurity(p, where, doc, s, op)
-	readParameters(p, where, op, &row)
+	readParameters(op, &row)
 	readRetry(p, where, op, &row)
 	readPagination(p, where, op, &row)
-	for status, response := range op.Responses.Map() {
-		if response.Value != nil {
-			known(p, where+", response "+status, response.Value.Extensions, responseExtensions)
-		}
+	for status := range op.Responses.Map() {
 		code, err := strconv.Atoi(status)
 		if err != nil {
 			continue
@@ -229,16 +208,9 @@ func readSecurity(p *problems, where string, doc *openapi3.T, s *service, op *op
 	return nil
 }
 
-func readParameters(p *problems, where string, op *openapi3.Operation, row *spec.Operation) {
+func readParameters(op *openapi3.Operation, row *spec.Operation) {
 	for _, ref := range op.Parameters {
 		param := ref.Value
-		at := where + ", parameter " + param.Name
-		known(p, at, param.Extensions, parameterExtensions)
-		if !param.Required {
-			if skip, ok := param.Extensions["x-go-type-skip-optional-pointer"].(bool); !ok || skip {
-				p.addf("%s: an optional parameter needs x-go-type-skip-optional-pointer: false, or its zero value would be sent", at)
-			}
-		}
 		if param.In == openapi3.ParameterInHeader && strings.EqualFold(param.Name, "Idempotency-Key") {
 			row.IdempotencyHeader = param.Name
 			if e, err := evidenceOf(param.Extensions); err == nil && e != nil {

@@ -27,22 +27,27 @@ broken() {
 	fi
 }
 
-lint() { broken "$1" "$2" "$3" api/lint/speclint.sh "$copies/openapi.yaml"; }
+go build -o "$copies/gen" ./api/gen
+lint() { broken "$1" "$2" "$3" "$copies/gen" -check -spec "$copies/openapi.yaml"; }
 lint 'an operationId is gone' '/^ +operationId: getMe$/d' 'give the operation an operationId'
 lint 'an operationId in snake case' 's/operationId: getMe/operationId: get_me/' 'in camelCase'
 lint 'a retry class is gone' '0,/^ +x-retry: safe$/{/x-retry: safe/d}' 'say x-retry'
-lint 'a grade that is none' '0,/grade: inferred/s//grade: rumoured/' 'want grade observed'
-lint 'a source that is no address' 's#source: https://docs.natecosmic.com/concepts/scopes#source: hearsay#' 'want grade observed'
+lint 'a grade that is none' '0,/grade: inferred/s//grade: rumoured/' 'is not one of observed'
+lint 'a source that is no address' 's#source: https://docs.natecosmic.com/concepts/scopes#source: hearsay#' 'neither an https address nor a recording'
 lint 'a parameter that may be required or not' '0,/^ +required: false$/{/required: false/d}' 'say required true or false'
 lint 'an optional parameter without its pointer' '0,/^ +x-go-type-skip-optional-pointer: false$/{/skip-optional/d}' 'x-go-type-skip-optional-pointer: false'
 lint 'an optional parameter with the wrong pointer' '0,/skip-optional-pointer: false/s//skip-optional-pointer: true/' 'x-go-type-skip-optional-pointer: false'
 lint 'a property without description' '/description: The user who holds it\.$/d' 'give a description'
 lint 'a closed enum' '0,/^ +x-open-enum: true$/{/x-open-enum/d}' 'x-open-enum: true'
 lint 'an enum without a name' 's/^( +)description: Who issued it\.$/&\n\1enum: [NATE]/' 'move the enum'
-lint 'an example of another type' '0,/display_name: <string>/s//display_name: 5/' 'got number, want null or string'
-lint 'an example without its id' '0,/^( +)- id: 123e4567/s//\1- ix: 123e4567/' "missing property 'id'"
+lint 'an example of another type' '0,/display_name: <string>/s//display_name: 5/' 'Error at "/user"'
+lint 'an example without its id' '0,/^( +)- id: 123e4567/s//\1- ix: 123e4567/' 'property "id" is missing'
 lint 'an example out of range' 's/^( +)example: 50$/\1example: 500/' 'got 500, want 200'
-lint 'a schema that nothing uses' 's/^    MeUser:$/    Nobody: {type: object, description: None., x-evidence: {grade: assumed, source: "https:\/\/example.com"}}\n&/' 'potentially unused'
+lint 'a schema that nothing uses' 's/^    MeUser:$/    Nobody: {type: object, description: None., x-evidence: {grade: assumed, source: "https:\/\/example.com"}}\n&/' 'nothing refers to it'
+lint 'allOf' 's/^    Page:$/&\n      allOf: []/' '/components/schemas/Page/allOf: allOf is not read'
+lint 'parameters of a path' 's/^  \/v1\/me:$/&\n    parameters: []/' '/paths/~1v1~1me/parameters: parameters is not read'
+lint 'a keyword that nobody reads' 's/^      operationId: getMe$/&\n      x-cache: 60s/' '/paths/~1v1~1me/get/x-cache: x-cache is not read'
+lint 'a parameter without evidence' '/^        - name: limit$/,/schema:/{/x-evidence:/,/source:/d}' 'no x-evidence of its own'
 
 cat >"$copies/CHANGELOG.md" <<'LOG'
 # Changes
