@@ -13,7 +13,6 @@ fi
 released=api/lint/released
 mkdir -p "$released"
 cp openapi.yaml "$released/openapi.yaml"
-go run ./api/lint/breaking list >"$released/goapi.txt"
 printf '%s\n' "$version" >"$released/VERSION"
 if [ "$version" != candidate ]; then
 	sed -i "s/^## Unreleased$/## Unreleased\n\n## $version - $(date -u +%Y-%m-%d)/" CHANGELOG.md

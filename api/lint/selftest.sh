@@ -92,5 +92,24 @@ passes 'a guess was seen' 's/grade: inferred/grade: observed/'
 sed -i 's/`listBadges`/`listUsers`/' "$copies/CHANGELOG.md"
 passes 'a change that is announced' '/^        count:$/,/format: int64/s/integer/string/'
 
+# The Go API: a changed copy of the tree against the tree.
+mkdir "$copies/tree"
+git ls-files -z --cached --others --exclude-standard -- . ':!facade/bench' | while IFS= read -r -d '' file; do
+	[ -f "$file" ] && printf '%s\0' "$file"
+done | xargs -0 cp --parents -t "$copies/tree"
+goapi() {
+	local name=$1 file=$2 change=$3 want=$4 printed status=0
+	sed -E "$change" "$file" >"$copies/tree/$file"
+	tried=$((tried + 1))
+	printed=$(api/lint/goapi.sh . "$copies/tree" "$copies/CHANGELOG.md" 2>&1) || status=$?
+	if cmp -s "$file" "$copies/tree/$file" || [ "$status" != "$5" ] || [[ $printed != *"$want"* ]]; then
+		printf '%s: want "%s" and exit status %d, but %d and:\n%s\n' "$name" "$want" "$5" "$status" "$printed"
+		blind=$((blind + 1))
+	fi
+	cp "$file" "$copies/tree/$file"
+}
+goapi 'a method is gone' facade/certn.go 's/FindUser\(/findUser(/' "${announce}Certn.FindUser\`" 1
+goapi 'an operation is new' api/certn/certn.gen.go 's/^type ClientInterface interface \{$/&\n\tListBadges() error/; s/^type ClientOption .*$/&\nfunc (c *Client) ListBadges() error { return nil }/' 'nothing breaks' 0
+
 printf '%d broken or harmless changes were tried, %d were judged wrongly\n' "$tried" "$blind"
 [ "$blind" = 0 ]

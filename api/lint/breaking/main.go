@@ -1,22 +1,17 @@
 // Command breaking stops a release that breaks somebody without telling them.
 // It has two modes:
 //
-//	breaking spec -changelog CHANGELOG.md < the JSON output of oasdiff breaking
-//	breaking api -changelog CHANGELOG.md -released api.txt
-//
-// and a third one that prints what api compares with:
-//
-//	breaking list
+//	oasdiff breaking -f json … | breaking spec -changelog CHANGELOG.md
+//	apidiff -m -incompatible … | breaking api -changelog CHANGELOG.md
 //
 // A change is announced when the section Breaking below the heading
 // Unreleased of the change log names it: the operationId of a change of the
 // specification, the Go name (NewCosmic, List.All, User.Email) of a change of
-// the Go API. It is run from the root of the repository.
+// the Go API.
 package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -25,46 +20,33 @@ import (
 )
 
 func main() {
-	err := run(context.Background(), os.Args[1:], os.Stdin, os.Stdout)
+	err := run(os.Args[1:], os.Stdin, os.Stdout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+func run(args []string, in io.Reader, out io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("breaking: say spec, api or list")
+		return errors.New("breaking: say spec or api")
 	}
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	changelog := flags.String("changelog", "CHANGELOG.md", "the change log `file`")
-	released := flags.String("released", "", "the `file` with the Go API of the last release")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
+	var changes []change
+	var err error
 	switch args[0] {
-	case "list":
-		lines, err := goAPI(ctx)
-		for _, line := range lines {
-			fmt.Fprintln(out, line)
-		}
-		return err
 	case "spec":
-		changes, err := specChanges(in)
-		return cmp.Or(err, judge(out, *changelog, changes))
+		changes, err = specChanges(in)
 	case "api":
-		now, err := goAPI(ctx)
-		if err != nil {
-			return err
-		}
-		before, err := os.ReadFile(*released)
-		if err != nil {
-			return err
-		}
-		return judge(out, *changelog, apiChanges(string(before), now))
+		changes, err = apiChanges(in)
 	default:
-		return fmt.Errorf("breaking: %q is not spec, api or list", args[0])
+		err = fmt.Errorf("breaking: %q is not spec or api", args[0])
 	}
+	return cmp.Or(err, judge(out, *changelog, changes))
 }
 
 // change is something that breaks a caller.
