@@ -13,7 +13,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	credkit "github.com/credkit/credkit-go"
+	"github.com/credkit/credkit-go/facade"
 )
 
 const module = "github.com/credkit/credkit-go"
@@ -198,4 +201,15 @@ func TestWhatTheLibraryKeepsToItself(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A release is one version of the library and of the specification.
+func TestTheVersionIsThatOfTheSpecification(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(credkit.Spec))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if doc.Info.Version != facade.Version {
+		t.Errorf("facade.Version is %s, info.version of openapi.yaml is %s: set both, as CONTRIBUTING.md says", facade.Version, doc.Info.Version)
+	}
 }

@@ -111,5 +111,32 @@ goapi() {
 goapi 'a method is gone' facade/certn.go 's/FindUser\(/findUser(/' "${announce}Certn.FindUser\`" 1
 goapi 'an operation is new' api/certn/certn.gen.go 's/^type ClientInterface interface \{$/&\n\tListBadges() error/; s/^type ClientOption .*$/&\nfunc (c *Client) ListBadges() error { return nil }/' 'nothing breaks' 0
 
+# A release of the copied tree, whose version is made 0.2.1 and whose last one was 0.2.0.
+sed -i 's/^const Version = .*/const Version = "0.2.1"/' "$copies"/tree/facade/*.go
+sed -Ei '/^info:/,/^[a-z]+:/s/^  version: .*/  version: 0.2.1/' "$copies/tree/openapi.yaml"
+echo 0.2.0 >"$copies/tree/api/lint/released/VERSION"
+release() { # NAME CHANGES STATUS WANT ARGUMENT…
+	local name=$1 log=$2 code=$3 want=$4 printed status=0
+	shift 4
+	printf '# Changes\n\n## Unreleased\n\n%b\n\n## 0.2.0 - 2026-11-25\n' "$log" >"$copies/tree/CHANGELOG.md"
+	tried=$((tried + 1))
+	printed=$("$copies/tree/api/lint/release.sh" "$@" 2>&1) || status=$?
+	if [ "$status" != "$code" ] || [[ "$printed$(<"$copies/tree/CHANGELOG.md")" != *"$want"* ]]; then
+		printf '%s: want exit status %d and "%s", but %d and:\n%s\n' "$name" "$code" "$want" "$status" "$printed"
+		blind=$((blind + 1))
+	fi
+}
+release 'a release that is not facade.Version' '' 2 'facade.Version is 0.2.1, not 0.3.0' 0.3.0
+release 'a version that is no version' '' 2 'say the version' v0.2.1
+release 'a patch release that breaks' '### Breaking\n\n- `listUsers`: gone.' 2 'make it a minor release' 0.2.1
+release 'a heading that is there' '## 0.2.1 - 2026-11-26' 2 'has a heading for 0.2.1 already' 0.2.1
+sed -i 's/^const Version = .*/const Version = "0.1.9"/' "$copies"/tree/facade/*.go
+release 'a release before the last one' '' 2 'info.version of openapi.yaml is 0.2.1, not 0.1.9' 0.1.9
+sed -Ei '/^info:/,/^[a-z]+:/s/^  version: .*/  version: 0.1.9/' "$copies/tree/openapi.yaml"
+release 'a release before the last one' '' 2 '0.1.9 does not come after 0.2.0' 0.1.9
+sed -Ei '/^info:/,/^[a-z]+:/s/^  version: .*/  version: 0.2.1/' "$copies/tree/openapi.yaml"
+sed -i 's/^const Version = .*/const Version = "0.2.1"/' "$copies"/tree/facade/*.go
+release 'a patch release because the service changed' '### Breaking\n\n- `listUsers`: gone.' 0 '## 0.2.1 - ' --service-changed 0.2.1
+
 printf '%d broken or harmless changes were tried, %d were judged wrongly\n' "$tried" "$blind"
 [ "$blind" = 0 ]

@@ -4,6 +4,10 @@
 //	oasdiff breaking -f json … | breaking spec -changelog CHANGELOG.md
 //	apidiff -m -incompatible … | breaking api -changelog CHANGELOG.md
 //
+// and a third one that prints what is announced, for release.sh:
+//
+//	breaking announced -changelog CHANGELOG.md
+//
 // A change is announced when the section Breaking below the heading
 // Unreleased of the change log names it: the operationId of a change of the
 // specification, the Go name (NewCosmic, List.All, User.Email) of a change of
@@ -29,7 +33,7 @@ func main() {
 
 func run(args []string, in io.Reader, out io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("breaking: say spec or api")
+		return errors.New("breaking: say spec, api or announced")
 	}
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	changelog := flags.String("changelog", "CHANGELOG.md", "the change log `file`")
@@ -43,8 +47,12 @@ func run(args []string, in io.Reader, out io.Writer) error {
 		changes, err = specChanges(in)
 	case "api":
 		changes, err = apiChanges(in)
+	case "announced":
+		log, err := os.ReadFile(*changelog)
+		fmt.Fprint(out, breakingSection(string(log)))
+		return err
 	default:
-		err = fmt.Errorf("breaking: %q is not spec or api", args[0])
+		err = fmt.Errorf("breaking: %q is not spec, api or announced", args[0])
 	}
 	return cmp.Or(err, judge(out, *changelog, changes))
 }
