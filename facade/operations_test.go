@@ -268,3 +268,51 @@ func TestAMethodWithoutOperationAndAnOperationWithoutMethodAreFound(t *testing.T
 		}
 	}
 }
+
+// TestEveryServiceIsHere holds the tables of the tests against the generated
+// files: the operations of a service that is in none would be tested nowhere.
+func TestEveryServiceIsHere(t *testing.T) {
+	tables, err := filepath.Glob("../api/*/operations.gen.go")
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("%d tables: %v", len(tables), err)
+	}
+	for _, table := range tables {
+		name := filepath.Base(filepath.Dir(table))
+		if !slices.ContainsFunc(clients(), func(c client) bool { return c.service.Name == name }) {
+			t.Errorf("the service %s is not in clients() of this file: add it here, and to the tests of sandbox, drift and cmd/credkit that go through the operations of all services", name)
+		}
+	}
+}
+
+// withoutCase says which operations no conformance case calls.
+func withoutCase(operations []spec.Operation, files map[string][]conformanceCase) (wrong []string) {
+	for _, op := range operations {
+		path := regexp.MustCompile(`^` + op.Method + ` ` + regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(op.Path), `[^/]+`) + `(\?|$)`)
+		called := false
+		for _, cases := range files {
+			for _, c := range cases {
+				called = called || slices.ContainsFunc(c.Exchanges, func(x exchange) bool { return path.MatchString(x.Request) })
+			}
+		}
+		if !called {
+			wrong = append(wrong, fmt.Sprintf("%s (%s %s) has no conformance case: add one to facade/testdata/conformance", op.ID, op.Method, op.Path))
+		}
+	}
+	return wrong
+}
+
+func TestEveryOperationHasAConformanceCase(t *testing.T) {
+	files := conformanceCases(t)
+	for _, c := range clients() {
+		for _, wrong := range withoutCase(c.service.Operations, files) {
+			t.Error(wrong)
+		}
+	}
+	found := withoutCase([]spec.Operation{
+		{ID: "listBadges", Method: "GET", Path: "/v1/badges"}, {ID: "deleteMe", Method: "DELETE", Path: "/v1/me"}, {ID: "getUser", Method: "GET", Path: "/api/v1/users/{id}/"},
+		{ID: "getMe", Method: "GET", Path: "/v1/me"}, {ID: "getAny", Method: "GET", Path: "/v1/{any}"},
+	}, files)
+	if got := strings.Join(found, "\n"); len(found) != 3 || !strings.Contains(got, "listBadges (GET /v1/badges) has no conformance case") || !strings.Contains(got, "deleteMe") || !strings.Contains(got, "getUser") {
+		t.Errorf("found %s", got)
+	}
+}

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/credkit/credkit-go/api/certn"
+	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -38,7 +41,7 @@ func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 	}
 	defer sb.Close()
 	if c.Flaky > 0 {
-		if err := sb.Fail(sandbox.On("getMe", "listCertifications", "listUsers"), sandbox.Percent(c.Flaky), sandbox.Status(503)); err != nil {
+		if err := sb.Fail(sandbox.On(allOperations()...), sandbox.Percent(c.Flaky), sandbox.Status(503)); err != nil {
 			return usageError{err}
 		}
 	}
@@ -49,6 +52,16 @@ func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 	n := sb.Counters()
 	p.say("\nSandbox ended after %s, %s and %s.", counted(n.Requests, "request"), counted(n.SignIns, "sign-in"), counted(n.Refreshes, "renewal"))
 	return nil
+}
+
+// allOperations are the operations of both services, without their sign-in.
+func allOperations() (ids []spec.OperationID) {
+	for _, service := range []spec.Service{cosmic.Service, certn.Service} {
+		for _, op := range service.Operations {
+			ids = append(ids, op.ID)
+		}
+	}
+	return ids
 }
 
 func (c *sandboxCommand) options(p *program) ([]sandbox.Option, error) {

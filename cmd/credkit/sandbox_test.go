@@ -8,6 +8,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/credkit/credkit-go/api/certn"
+	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/api/spec"
 )
 
 // served runs credkit sandbox until the test ends, and returns the
@@ -89,13 +93,21 @@ func TestSandboxOptions(t *testing.T) {
 	})
 	t.Run("flaky", func(t *testing.T) {
 		env, _, _ := served(t, "--flaky", "100")
-		resp, err := http.Get(env[envCosmicBase] + "/v1/me")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		if resp.StatusCode != http.StatusServiceUnavailable {
-			t.Error(resp.Status)
+		for base, service := range map[string]spec.Service{env[envCosmicBase]: cosmic.Service, env[envCertnBase]: certn.Service} {
+			for _, op := range service.Operations {
+				request, err := http.NewRequestWithContext(t.Context(), op.Method, base+op.Path, http.NoBody)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := http.DefaultClient.Do(request)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = resp.Body.Close()
+				if resp.StatusCode != http.StatusServiceUnavailable {
+					t.Errorf("--flaky spares %s: %s", op.ID, resp.Status)
+				}
+			}
 		}
 	})
 	t.Run("verbose", func(t *testing.T) {

@@ -2,8 +2,12 @@ package sandbox_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -12,6 +16,7 @@ import (
 
 	"github.com/credkit/credkit-go/api/certn"
 	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -81,5 +86,56 @@ func TestAnswersAreAsOpenAPIDescribesThem(t *testing.T) {
 	sb := inMemory(t, sandbox.CertnUsers(`{"id":7}`))
 	if _, err := held(t, doc, sb, request(t, "GET", urlOf(t, sb, certn.OpListUsers), sb.CertnAccessToken(), "", nil), nil); err == nil {
 		t.Error("an id that is a number went through")
+	}
+}
+
+// described is a request of an operation, made from openapi.yaml alone: the
+// examples of its path's parameters and of its body.
+func described(t *testing.T, doc *openapi3.T, base, token string, row spec.Operation) (*http.Request, []byte) {
+	t.Helper()
+	item := doc.Paths.Value(row.Path)
+	if item == nil || item.GetOperation(row.Method) == nil {
+		t.Fatalf("%s: openapi.yaml has no %s %s", row.ID, row.Method, row.Path)
+	}
+	op, path, contentType, body := item.GetOperation(row.Method), row.Path, "", []byte(nil)
+	for _, p := range op.Parameters {
+		path = strings.ReplaceAll(path, "{"+p.Value.Name+"}", url.PathEscape(fmt.Sprint(p.Value.Example)))
+	}
+	if op.RequestBody != nil {
+		contentType = "application/json"
+		for _, example := range op.RequestBody.Value.Content.Get(contentType).Examples {
+			var err error
+			if body, err = json.Marshal(example.Value.Value); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return request(t, row.Method, base+path, token, contentType, body), body
+}
+
+// TestEveryOperationIsServed goes through the generated tables, so that a new
+// operation cannot be forgotten here.
+func TestEveryOperationIsServed(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromFile("../../openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sb := inMemory(t)
+	for _, service := range []struct {
+		table       spec.Service
+		base, token string
+	}{
+		{cosmic.Service, sb.CosmicURL(), signIn(t, sb).AccessToken},
+		{certn.Service, sb.CertnURL(), sb.CertnAccessToken()},
+	} {
+		for _, row := range service.table.Operations {
+			req, body := described(t, doc, service.base, service.token, row)
+			if status, err := held(t, doc, sb, req, body); err != nil || status != row.Success {
+				t.Errorf("the sandbox answers %s with %d, want %d as openapi.yaml describes it: write its handler. %v", row.ID, status, row.Success, err)
+			}
+			if sb.Count(row.ID) != 1 {
+				t.Errorf("the sandbox counts %d requests of %s, want 1", sb.Count(row.ID), row.ID)
+			}
+		}
 	}
 }
