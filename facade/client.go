@@ -22,6 +22,7 @@ type client struct {
 	server   string // the base URL with a slash at its end, for the generated client
 	endpoint auth.Endpoint
 	http     *http.Client // with the middleware around its transport
+	limiter  *transport.Windows
 	budget   *transport.Budget
 
 	source  auth.Source
@@ -44,17 +45,12 @@ func newClient(service *spec.Service, credentials auth.Credentials, opts []Optio
 			return nil, fmt.Errorf("facade: %s client: %w", service.Title, err)
 		}
 	}
-	if s.limiter == nil && !s.noLimits {
-		if windows := transport.NewWindows(service.RateLimits); windows != nil {
-			s.limiter = windows
-		}
-	}
 	wrapped, err := transport.Wrapped(s.httpClient, s.middleware)
 	if err != nil {
 		return nil, fmt.Errorf("facade: %s client: WithMiddleware: %w", service.Title, err)
 	}
 	base := s.base.String()
-	c := &client{service: service, settings: s, server: base + "/", http: wrapped, budget: transport.NewBudget()}
+	c := &client{service: service, settings: s, server: base + "/", http: wrapped, limiter: s.limits(service), budget: transport.NewBudget(s.retry.Budget)}
 	c.endpoint = auth.Endpoint{
 		Service:    service.Name,
 		Origin:     safehttp.Origin(s.base),
@@ -89,10 +85,10 @@ func (c *client) with(credentials auth.Credentials) (*client, error) {
 		Origin:     c.endpoint.Origin,
 		Source:     source,
 		HTTPClient: c.http,
-		Limiter:    c.settings.limiter,
+		Limiter:    c.limiter,
 		Retry:      c.settings.retry,
 		Budget:     c.budget,
-		MaxAnswer:  c.settings.maxAnswer,
+		MaxAnswer:  c.settings.maxObject,
 		UserAgent:  c.settings.userAgent,
 		Logger:     c.settings.logger,
 	})

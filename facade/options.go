@@ -10,6 +10,7 @@ import (
 
 	"github.com/credkit/credkit-go/api/certn"
 	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/facade/internal/safehttp"
 	"github.com/credkit/credkit-go/facade/internal/transport"
 )
@@ -43,11 +44,35 @@ type Option func(*settings) error
 //	Refused(retryAfter time.Duration)
 type Limiter = transport.Limiter
 
+// Limit allows so many requests in any window of a length:
+//
+//	Requests int           // how many
+//	Window   time.Duration // the length of the rolling window
+type Limit = spec.RateLimit
+
+// mostLimited bounds the requests of a [Limit]: of windows up to an hour each
+// request's time is kept.
+const mostLimited = 1_000_000
+
+// NewLimiter returns a limiter that several clients of one process can share:
+// see [WithLimiter]. It keeps the limits exactly, of which there may be none,
+// and after a 429 it pauses all calls of all its clients. The error is about
+// a limit of no requests, of more than a million, or without a window.
+func NewLimiter(limits ...Limit) (Limiter, error) {
+	for _, l := range limits {
+		if l.Requests < 1 || l.Requests > mostLimited || l.Window <= 0 {
+			return nil, fmt.Errorf("facade: NewLimiter: %d requests in %v: want 1 to %d requests and a positive window", l.Requests, l.Window, mostLimited)
+		}
+	}
+	return transport.NewWindows(limits, nil), nil
+}
+
 // RetryPolicy says how often and how patiently a call is sent again: see
 // [WithRetry]. A field that is zero has its default:
 //
-//	// MaxAttempts is the most times a call is sent, the first included.
-//	// Default 4; 1 never sends again.
+//	// MaxAttempts is the most times a call is sent, the first included; those
+//	// answered 429 are not counted. Default 4; 1 never sends again, also after
+//	// a 429.
 //	MaxAttempts int
 //	// FirstDelay is the mean of the first wait; each wait is drawn between
 //	// zero and twice its mean, and the mean doubles. Default 200 ms.
@@ -55,8 +80,14 @@ type Limiter = transport.Limiter
 //	// MaxDelay is the longest mean, also of the first wait. Default 10 s.
 //	MaxDelay time.Duration
 //	// MaxRetryAfter is the longest Retry-After that is waited for; a longer
-//	// one fails the call at once. Default one minute.
+//	// one fails the call at once, and after a 429 each call of the client that
+//	// would have to wait longer. Where a server answers 429 to everything,
+//	// calls fail after as long. Default one minute.
 //	MaxRetryAfter time.Duration
+//	// Budget is how many retries the calls of a client share; each call that
+//	// succeeds earns back a tenth of one, up to Budget. With none left,
+//	// nothing is sent again. Default 50.
+//	Budget int
 type RetryPolicy = transport.RetryPolicy
 
 // ScopeCheck says when a call's scopes are checked.
@@ -80,7 +111,8 @@ type settings struct {
 	middleware []func(http.RoundTripper) http.RoundTripper
 	scopeCheck ScopeCheck
 	retry      RetryPolicy
-	maxAnswer  int64
+	maxAnswer  int64 // of an element of a list, and of a Page
+	maxObject  int64 // of a response that is one object
 	aheadCount int
 	aheadBytes int64
 	maxPages   int
@@ -90,6 +122,7 @@ func defaults() settings {
 	return settings{
 		userAgent:  "credkit-go/" + Version,
 		maxAnswer:  64 << 20,
+		maxObject:  1 << 20,
 		aheadCount: 256,
 		aheadBytes: 1 << 20,
 		maxPages:   100_000,
@@ -126,8 +159,9 @@ func WithHTTPClient(client *http.Client) Option {
 // given: one minute.
 const DefaultTimeout = transport.DefaultTimeout
 
-// WithLogger has requests (debug), repeated calls (info) and what happens to
-// sessions logged, always redacted. Nil, the default, is silence.
+// WithLogger has requests (debug), repeated calls and waits for the rate limit
+// (info, and warn above a minute) and what happens to sessions logged, always
+// redacted. Nil, the default, is silence.
 func WithLogger(logger *slog.Logger) Option {
 	return func(s *settings) error {
 		s.logger = logger
@@ -147,14 +181,29 @@ func WithUserAgent(product string) Option {
 	}
 }
 
-// WithLimiter replaces the limits that the client keeps by itself, which
-// count in this process alone: a fleet that shares one key can share a limiter
-// too. Nil keeps no limits.
+// WithLimiter replaces the limits that the client keeps by itself. Clients that
+// are not made of one another by For share a [NewLimiter]; processes that
+// share one key can share a limiter of their own. Nil keeps no limits. A 429
+// pauses all calls of a client whatever its limiter does.
 func WithLimiter(limiter Limiter) Option {
 	return func(s *settings) error {
+		if windows, ok := limiter.(*transport.Windows); ok && windows == nil {
+			return errors.New("WithLimiter: the limiter is nil: NewLimiter returned an error")
+		}
 		s.limiter, s.noLimits = limiter, limiter == nil
 		return nil
 	}
+}
+
+// limits returns the limiter of a client.
+func (s *settings) limits(service *spec.Service) *transport.Windows {
+	if windows, ok := s.limiter.(*transport.Windows); ok {
+		return windows
+	}
+	if s.limiter != nil || s.noLimits {
+		return transport.NewWindows(nil, s.limiter)
+	}
+	return transport.NewWindows(service.RateLimits, nil)
 }
 
 // WithMiddleware wraps the transport of the service's calls, for tracing,
@@ -185,13 +234,12 @@ func WithScopeCheck(check ScopeCheck) Option {
 	}
 }
 
-// WithRetry sets how calls are sent again; zero fields keep their defaults.
-// Besides, the calls of a client share a budget of 50 repeats, and each call
-// that succeeds earns back a tenth of one; with none left, nothing is sent
-// again.
+// WithRetry sets how calls are sent again; zero fields keep their defaults. A
+// 429 is waited for by all calls of the client together, for as long as the
+// caller's context lasts, and costs neither attempts nor budget.
 func WithRetry(policy RetryPolicy) Option {
 	return func(s *settings) error {
-		if policy.MaxAttempts < 0 || policy.FirstDelay < 0 || policy.MaxDelay < 0 || policy.MaxRetryAfter < 0 {
+		if policy.MaxAttempts < 0 || policy.FirstDelay < 0 || policy.MaxDelay < 0 || policy.MaxRetryAfter < 0 || policy.Budget < 0 {
 			return errors.New("WithRetry: a field is negative")
 		}
 		s.retry = policy
@@ -199,14 +247,15 @@ func WithRetry(policy RetryPolicy) Option {
 	}
 }
 
-// WithMaxResponseBytes bounds how many bytes are held of an answer that is read
-// whole, and of one element of a list; the default is 64 MiB.
+// WithMaxResponseBytes bounds how many bytes are held of a response: of one
+// that is a single object, by default 1 MiB; of one element of a list and of a
+// [Page], by default 64 MiB.
 func WithMaxResponseBytes(bytes int64) Option {
 	return func(s *settings) error {
 		if bytes < 1 {
 			return fmt.Errorf("WithMaxResponseBytes: must be positive, got %d", bytes)
 		}
-		s.maxAnswer = bytes
+		s.maxAnswer, s.maxObject = bytes, bytes
 		return nil
 	}
 }

@@ -150,6 +150,11 @@ func (s *Sandbox) allowed(w http.ResponseWriter, r *http.Request, op *spec.Opera
 		s.cosmicProblem(w, http.StatusUnauthorized, "unauthorized", "A valid access token is needed.")
 		return c, false
 	}
+	if wait, over := s.overLimit(s.cosmic, c.ClientID, s.set.cosmicLimits); over {
+		s.throttled(w, wait)
+		s.cosmicProblem(w, http.StatusTooManyRequests, "rate_limited", "Too many requests.")
+		return c, false
+	}
 	if len(c.Scopes) == 0 && s.set.firstParty {
 		return c, true
 	}

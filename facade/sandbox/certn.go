@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
-	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -103,11 +102,8 @@ func (o *operations) ListUsers(w http.ResponseWriter, r *http.Request, params se
 		detail(w, http.StatusUnauthorized, "Authentication credentials were not provided.")
 		return
 	}
-	if wait, over := s.overLimit(s.set.certnID); over {
-		s.log.count(func(c *Counters) { c.RateLimited++ })
-		seconds := int64(math.Ceil(wait.Seconds()))
-		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
-		detail(w, http.StatusTooManyRequests, fmt.Sprintf("Request was throttled. Expected available in %d seconds.", seconds))
+	if wait, over := s.overLimit(s.certn, s.set.certnID, s.set.limits); over {
+		detail(w, http.StatusTooManyRequests, fmt.Sprintf("Request was throttled. Expected available in %d seconds.", s.throttled(w, wait)))
 		return
 	}
 	rows := s.certnUsers()

@@ -8,8 +8,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -263,4 +266,29 @@ func TestACursorIsGoodForItsOwnServerOnly(t *testing.T) {
 	cursor := certifications(t, sb, signIn(t, sb).AccessToken, "").Page["next_cursor"].(string)
 	a := get(t, other, urlOf(t, other, cosmic.OpListCertifications)+"?"+url.Values{"cursor": {cursor}}.Encode(), signIn(t, other).AccessToken)
 	wantStatus(t, a, 400)
+}
+
+func TestCosmicLimitsAllUsersOfAnAppTogether(t *testing.T) {
+	for name, opts := range map[string][]sandbox.Option{"1": nil, "": {sandbox.NoRetryAfter()}} {
+		synctest.Test(t, func(t *testing.T) {
+			sb := inMemory(t, append(opts, sandbox.CosmicRateLimits(spec.RateLimit{Requests: 2, Window: time.Second}))...)
+			defer sb.Close()
+			for i, status := range []int{200, 200, 429} {
+				token, err := sb.AccessToken([]string{"ada@example.com", "grace@example.com"}[i%2])
+				if err != nil {
+					t.Fatal(err)
+				}
+				a := get(t, sb, urlOf(t, sb, cosmic.OpGetMe), token)
+				wantStatus(t, a, status)
+				if got := a.Header.Get("Retry-After"); status == 429 && got != name {
+					t.Errorf("Retry-After %q, want %q", got, name)
+				}
+			}
+			time.Sleep(time.Second)
+			wantStatus(t, get(t, sb, urlOf(t, sb, cosmic.OpListCertifications), signIn(t, sb).AccessToken), 200)
+			if n := sb.Counters().RateLimited; n != 1 {
+				t.Errorf("%d requests were counted as limited", n)
+			}
+		})
+	}
 }

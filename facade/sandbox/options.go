@@ -183,14 +183,40 @@ func RateLimits(limits ...spec.RateLimit) Option {
 		if len(limits) == 0 {
 			limits = rateLimits()
 		}
-		for _, l := range limits {
-			if l.Requests < 1 || l.Window <= 0 {
-				return fmt.Errorf("a rate limit of %d in %s: want more than nothing", l.Requests, l.Window)
-			}
+		if err := checkLimits(limits); err != nil {
+			return err
 		}
 		s.limits = append([]spec.RateLimit(nil), limits...)
 		return nil
 	}
+}
+
+// CosmicRateLimits has COSMIC keep rolling limits on its operations, for all
+// users of an app together, and answer 429 past them. COSMIC documents none.
+// The default is no limit.
+func CosmicRateLimits(limits ...spec.RateLimit) Option {
+	return func(s *settings) error {
+		if err := checkLimits(limits); err != nil {
+			return err
+		}
+		s.cosmicLimits = append([]spec.RateLimit(nil), limits...)
+		return nil
+	}
+}
+
+func checkLimits(limits []spec.RateLimit) error {
+	for _, l := range limits {
+		if l.Requests < 1 || l.Window <= 0 {
+			return fmt.Errorf("a rate limit of %d in %s: want more than nothing", l.Requests, l.Window)
+		}
+	}
+	return nil
+}
+
+// NoRetryAfter leaves the Retry-After header out of responses past a rate
+// limit.
+func NoRetryAfter() Option {
+	return func(s *settings) error { s.noRetryAfter = true; return nil }
 }
 
 // Retired has Certn answer 410 to everything.

@@ -40,6 +40,7 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 		"no session lifetime":          {sandbox.SessionLifetime(0), "session lifetime"},
 		"expires_in that is no JSON":   {sandbox.ExpiresIn("soon"), "not JSON"},
 		"a limit of nothing":           {sandbox.RateLimits(spec.RateLimit{}), "rate limit"},
+		"a limit of COSMIC of nothing": {sandbox.CosmicRateLimits(spec.RateLimit{}), "rate limit"},
 		"fewer rows than none":         {sandbox.CertificationCount(-1), "certifications"},
 		"fewer users than none":        {sandbox.CertnUserCount(-1), "users"},
 		"a row that is no JSON":        {sandbox.Certifications(func() {}), "row 0"},

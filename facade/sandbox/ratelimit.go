@@ -1,6 +1,9 @@
 package sandbox
 
 import (
+	"math"
+	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/credkit/credkit-go/api/spec"
@@ -44,17 +47,29 @@ func (l *limiter) take(now time.Time) (wait time.Duration, over bool) {
 	return 0, false
 }
 
-// overLimit counts a request of a client against the limits.
-func (s *Sandbox) overLimit(client string) (wait time.Duration, over bool) {
-	if len(s.set.limits) == 0 {
+// overLimit counts a request of a client of a service against the limits.
+func (s *Sandbox) overLimit(v *service, client string, limits []spec.RateLimit) (wait time.Duration, over bool) {
+	if len(limits) == 0 {
 		return 0, false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.limits[client]
+	key := v.table.Name + " " + client
+	l := s.limits[key]
 	if l == nil {
-		l = newLimiter(s.set.limits)
-		s.limits[client] = l
+		l = newLimiter(limits)
+		s.limits[key] = l
 	}
 	return l.take(time.Now())
+}
+
+// throttled counts a response with status 429, and sets its Retry-After: whole
+// seconds, rounded up.
+func (s *Sandbox) throttled(w http.ResponseWriter, wait time.Duration) (seconds int64) {
+	s.log.count(func(c *Counters) { c.RateLimited++ })
+	seconds = int64(math.Ceil(wait.Seconds()))
+	if !s.set.noRetryAfter {
+		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+	return seconds
 }

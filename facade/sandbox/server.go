@@ -32,7 +32,7 @@ type Sandbox struct {
 	log    *requestLog
 	faults faults
 	grants grants
-	limits map[string]*limiter // by client id of Certn; guarded by mu
+	limits map[string]*limiter // by service and client id; guarded by mu
 
 	issued, refused atomic.Uint64 // access tokens: the last number given, the last number refused
 

@@ -57,7 +57,8 @@ type settings struct {
 	today                   time.Time // zero is the day of Start
 	nextLinkOrigin          string
 	bareArray, retired      bool
-	limits                  []spec.RateLimit
+	limits, cosmicLimits    []spec.RateLimit
+	noRetryAfter            bool
 }
 
 // The sandbox's own choices where openapi.yaml says nothing.

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/credkit/credkit-go/facade/auth"
 )
@@ -16,16 +17,18 @@ func (e *CredentialsError) Error() string { return e.Err.Error() }
 // Unwrap returns the error of the token's source.
 func (e *CredentialsError) Unwrap() error { return e.Err }
 
-// authorized puts a token into the request. A token that the server refuses
-// with 401 is renewed by identity and the call made once more through replay,
-// if its body can be sent again; a second refusal is the answer.
-func authorized(next, replay Handler, source auth.Source) Handler {
+// authorized puts a token into the request, before the call takes its turn
+// under the limit: a call without a token takes none. A token that the server
+// refuses with 401 is renewed by identity and the call made once more, if its
+// body can be sent again; a second refusal is the answer.
+func authorized(next Handler, source auth.Source) Handler {
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
 		token, err := source.Token(ctx)
 		if err != nil {
 			return nil, &CredentialsError{err}
 		}
-		resp, err := next(ctx, with(call, token))
+		call.carry(token)
+		resp, err := next(ctx, call)
 		if err != nil || resp.StatusCode != http.StatusUnauthorized {
 			return resp, err
 		}
@@ -33,22 +36,36 @@ func authorized(next, replay Handler, source auth.Source) Handler {
 		if !ok || call.Request.Body != nil && call.Request.GetBody == nil {
 			return resp, nil
 		}
-		renewed, err := renewer.Renew(ctx, token)
+		renewed, err := renewer.Renew(ctx, call.Token)
 		if err != nil {
 			discard(resp)
 			return nil, &CredentialsError{err}
 		}
-		if renewed == token {
+		if renewed == call.Token {
 			return resp, nil
 		}
 		discard(resp)
-		return replay(ctx, with(call, renewed))
+		call.carry(renewed)
+		return next(ctx, call)
 	}
 }
 
-// with sets the token in the call's request. The call is the chain's own.
-func with(call *Call, token auth.Token) *Call {
-	call.Request.Header.Set("Authorization", "Bearer "+token.Value())
-	call.Token = token
-	return call
+// current replaces a token that has expired while its call waited for its turn.
+func current(next Handler, source auth.Source) Handler {
+	return func(ctx context.Context, call *Call) (*http.Response, error) {
+		if ends := call.Token.Expires(); !ends.IsZero() && !time.Now().Before(ends) {
+			token, err := source.Token(ctx)
+			if err != nil {
+				return nil, &CredentialsError{err}
+			}
+			call.carry(token)
+		}
+		return next(ctx, call)
+	}
+}
+
+// carry sets the token in the call's request. The call is the chain's own.
+func (c *Call) carry(token auth.Token) {
+	c.Request.Header.Set("Authorization", "Bearer "+token.Value())
+	c.Token = token
 }

@@ -72,7 +72,7 @@ func TestA401RenewsOnceAndReplaysTheBody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var seen []string
 			limiter := &counting{}
-			h := New(Config{Origin: "https://a.test", Source: test.source, HTTPClient: only(test.accepts, &seen), Budget: NewBudget(), MaxAnswer: 1 << 20, Limiter: limiter})
+			h := New(Config{Origin: "https://a.test", Source: test.source, HTTPClient: only(test.accepts, &seen), Budget: NewBudget(0), MaxAnswer: 1 << 20, Limiter: NewWindows(nil, limiter)})
 			call := create(t, "https://a.test")
 			resp, err := h(t.Context(), call)
 			if err != nil || resp.StatusCode != test.status || len(seen) != test.requests || call.Attempts != test.requests || limiter.n != test.requests {
@@ -90,7 +90,7 @@ func TestA401RenewsOnceAndReplaysTheBody(t *testing.T) {
 func TestABodyThatCannotBeSentAgainIsNot(t *testing.T) {
 	var seen []string
 	source := &renewing{token: "t"}
-	h := New(Config{Origin: "https://a.test", Source: source, HTTPClient: only("t!", &seen), Budget: NewBudget(), MaxAnswer: 1 << 20})
+	h := New(Config{Origin: "https://a.test", Source: source, HTTPClient: only("t!", &seen), Budget: NewBudget(0), MaxAnswer: 1 << 20})
 	call := create(t, "https://a.test")
 	call.Request.GetBody = nil
 	if resp, err := h(t.Context(), call); err != nil || resp.StatusCode != 401 || len(seen) != 1 || source.renewed != 0 {
@@ -101,12 +101,13 @@ func TestABodyThatCannotBeSentAgainIsNot(t *testing.T) {
 func TestNoTokenIsNoRequest(t *testing.T) {
 	var seen []string
 	broken := errors.New("no session")
-	h := New(Config{Origin: "https://a.test", Source: &renewing{err: broken}, HTTPClient: only("t", &seen), Budget: NewBudget(), MaxAnswer: 1 << 20})
+	limiter := &counting{}
+	h := New(Config{Origin: "https://a.test", Source: &renewing{err: broken}, HTTPClient: only("t", &seen), Budget: NewBudget(0), MaxAnswer: 1 << 20, Limiter: NewWindows(nil, limiter)})
 	get, _ := http.NewRequest(http.MethodGet, "https://a.test/v1/me", http.NoBody)
 	_, err := h(t.Context(), &Call{Operation: operation(t, cosmic.OpGetMe), Request: get})
 	var credentials *CredentialsError
-	if !errors.As(err, &credentials) || !errors.Is(err, broken) || len(seen) != 0 {
-		t.Errorf("%v, %q", err, seen)
+	if !errors.As(err, &credentials) || !errors.Is(err, broken) || len(seen) != 0 || limiter.n != 0 {
+		t.Errorf("%v, %q, %d turns taken", err, seen, limiter.n)
 	}
 }
 

@@ -18,8 +18,9 @@ import (
 // RetryPolicy says how often and how patiently a call is sent again. The zero
 // value of a field means its default.
 type RetryPolicy struct {
-	// MaxAttempts is the most times a call is sent, the first included.
-	// Default 4; 1 never sends again.
+	// MaxAttempts is the most times a call is sent, the first included; those
+	// answered 429 are not counted. Default 4; 1 never sends again, also after
+	// a 429.
 	MaxAttempts int
 	// FirstDelay is the mean of the first wait; each wait is drawn between
 	// zero and twice its mean, and the mean doubles. Default 200 ms.
@@ -27,9 +28,15 @@ type RetryPolicy struct {
 	// MaxDelay is the longest mean, also of the first wait. Default 10 s.
 	MaxDelay time.Duration
 	// MaxRetryAfter is the longest Retry-After that is waited for; a longer
-	// one fails the call at once. The drawn wait is added to it, so that not
-	// all who were told the same come back together. Default one minute.
+	// one fails the call at once, and after a 429 each call of the client that
+	// would have to wait longer. A drawn wait is added to it, so that not all
+	// who were told the same come back together. Where a server answers 429 to
+	// everything, calls fail after as long. Default one minute.
 	MaxRetryAfter time.Duration
+	// Budget is how many retries the calls of a client share; each call that
+	// succeeds earns back a tenth of one, up to Budget. With none left,
+	// nothing is sent again. Default 50.
+	Budget int
 }
 
 func (p RetryPolicy) withDefaults() RetryPolicy {
@@ -50,7 +57,6 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 
 // retried sends a call again where its class allows it.
 func retried(next Handler, policy RetryPolicy, budget *Budget, service string, logger *slog.Logger) Handler {
-	policy = policy.withDefaults()
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
 		delays := backoff.ExponentialBackOff{
 			InitialInterval:     min(policy.FirstDelay, policy.MaxDelay),
@@ -59,29 +65,36 @@ func retried(next Handler, policy RetryPolicy, budget *Budget, service string, l
 			MaxInterval:         policy.MaxDelay,
 		}
 		delays.Reset()
-		for tries := 1; ; tries++ {
+		var refusals refusals
+		for tries := 1; ; {
 			if ctx.Err() != nil {
 				return nil, Ended(ctx)
 			}
 			resp, err := next(ctx, call)
 			if !again(call, resp, err) {
-				if err == nil {
+				if err == nil && succeeded(resp) {
 					budget.succeeded()
 				}
 				return resp, err
 			}
-			var asked time.Duration
+			var asked, wait time.Duration
 			if resp != nil {
 				asked, _ = safehttp.RetryAfter(resp.Header, time.Now())
 			}
-			wait := asked + delays.NextBackOff()
-			if call.GaveUp = giveUp(ctx, policy, budget, tries, wait, asked); call.GaveUp != "" {
+			if err == nil && throttled(resp) {
+				call.GaveUp = refusals.giveUp(ctx, policy, asked)
+			} else {
+				wait = asked + delays.NextBackOff()
+				call.GaveUp = giveUp(ctx, policy, budget, tries, wait, asked)
+				tries++
+			}
+			if call.GaveUp != "" {
 				return resp, err
 			}
 			if logger != nil {
 				logger.LogAttrs(ctx, slog.LevelInfo, "sending a call again", slog.String("service", service),
 					slog.String("operation", string(call.Operation.ID)), slog.Int("attempt", call.Attempts),
-					slog.Duration("after", wait), slog.String("because", reason(resp, err)))
+					slog.Duration("after", max(wait, asked)), slog.String("because", reason(resp, err)))
 			}
 			if resp != nil {
 				discard(resp)
@@ -93,19 +106,56 @@ func retried(next Handler, policy RetryPolicy, budget *Budget, service string, l
 	}
 }
 
+// refusals are the 429s that one call was answered. It waits for its next turn
+// in the limiter, together with all others, and is sent again for as long as
+// that serves: a fleet at its limit must not fail for being large.
+type refusals struct {
+	n     int
+	since time.Time // the first
+}
+
+// mostRefusals is after how many a call fails that was refused for longer than
+// MaxRetryAfter, although others were not: its operation or its user has a
+// limit of its own, which is not waited for without end.
+const mostRefusals = 20
+
+// giveUp returns why a call that was answered 429 will not be sent again, or
+// "". The limiter's word on it is a *LimitError, at the call's next turn.
+func (r *refusals) giveUp(ctx context.Context, policy RetryPolicy, asked time.Duration) string {
+	if r.n++; r.n == 1 {
+		r.since = time.Now()
+	}
+	switch refused := time.Since(r.since); {
+	case policy.MaxAttempts == 1:
+		return "tried once"
+	case r.n >= mostRefusals && refused > policy.MaxRetryAfter:
+		return fmt.Sprintf("refused %d times in %v", r.n, refused.Round(time.Second))
+	default:
+		return pastCap(ctx, policy, asked, asked)
+	}
+}
+
 // giveUp returns why a call that may be sent again will not be, or "".
 func giveUp(ctx context.Context, policy RetryPolicy, budget *Budget, tries int, wait, asked time.Duration) string {
 	if tries >= policy.MaxAttempts {
 		return fmt.Sprintf("tried %d times", tries)
 	}
+	if why := pastCap(ctx, policy, wait, asked); why != "" {
+		return why
+	}
+	if !budget.take() {
+		return "too many calls of this client fail: its retry budget is used up"
+	}
+	return ""
+}
+
+// pastCap returns why a wait is too long, or "".
+func pastCap(ctx context.Context, policy RetryPolicy, wait, asked time.Duration) string {
 	if asked > policy.MaxRetryAfter {
 		return fmt.Sprintf("the server asks to wait %v, and at most %v is waited for", asked, policy.MaxRetryAfter)
 	}
 	if tooLong(ctx, wait) {
 		return fmt.Sprintf("waiting %v would pass the caller's deadline", wait.Round(time.Millisecond))
-	}
-	if !budget.take() {
-		return "too many calls of this client fail: its retry budget is used up"
 	}
 	return ""
 }

@@ -86,7 +86,7 @@ func TestNoTimeIsLostOnAContextThatHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limiter := &counting{}
 		client, sent := answering(nil, nothing, 200)
-		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(), MaxAnswer: 1, Limiter: limiter})
+		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(0), MaxAnswer: 1, Limiter: NewWindows(nil, limiter)})
 		why := errors.New("the shop is closed")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(why)
@@ -116,12 +116,12 @@ func TestEveryWaitEndsWithItsContext(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				limiter := NewWindows([]spec.RateLimit{{Requests: 1, Window: time.Hour}})
+				limiter := NewWindows([]spec.RateLimit{{Requests: 1, Window: time.Hour}}, nil)
 				if test.usedUp {
 					_ = limiter.Wait(t.Context())
 				}
 				client, _ := test.client()
-				h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(), MaxAnswer: 1 << 10, Limiter: limiter})
+				h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(0), MaxAnswer: 1 << 10, Limiter: limiter})
 				ctx, cancel := context.WithCancel(t.Context())
 				start := time.Now()
 				const when = 777 * time.Millisecond
@@ -165,7 +165,7 @@ func TestThoseWhoAreToldToWaitComeBackSpread(t *testing.T) {
 func TestTheFirstWaitKeepsTheLongestDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, _ := answering(nil, nothing, 503, 200)
-		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(), MaxAnswer: 1,
+		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(0), MaxAnswer: 1,
 			Retry: RetryPolicy{FirstDelay: time.Hour, MaxDelay: time.Second}})
 		start := time.Now()
 		if _, err := h(t.Context(), read(t, "https://a.test", cosmic.OpGetMe)); err != nil || time.Since(start) > 2*time.Second {

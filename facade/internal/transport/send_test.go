@@ -31,7 +31,7 @@ func chain(t *testing.T, origin string, client *http.Client) Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(Config{Service: "cosmic", Origin: origin, Source: source, HTTPClient: client, Budget: NewBudget(), MaxAnswer: 1 << 20})
+	return New(Config{Service: "cosmic", Origin: origin, Source: source, HTTPClient: client, Budget: NewBudget(0), MaxAnswer: 1 << 20})
 }
 
 func create(t *testing.T, base string) *Call {

@@ -1,10 +1,11 @@
 // Package transport is the chain that every call of the facade goes through,
 // one concern a file. From the caller to the network:
 //
-//	retry → whole answer → limit → auth → origin → log → the caller's middleware → http
+//	retry → whole answer → authorize → origin → limit → log → the caller's middleware → http
 //
-// A retry passes the limit again and asks for a token again; the token is set
-// as late as possible; the origin is checked once the token is in the request.
+// What is refused on the way takes no turn under the limit: a call without a
+// token, or to another origin. Each request takes one: a retry, and the replay
+// after a 401.
 package transport
 
 import (
@@ -86,8 +87,9 @@ type Config struct {
 	Source auth.Source
 	// HTTPClient makes the requests; it is copied. See [Wrapped].
 	HTTPClient *http.Client
-	// Limiter holds calls back.
-	Limiter Limiter
+	// Limiter holds calls back, and pauses all of a client's calls after a
+	// 429; nil means one without limits for this chain alone.
+	Limiter *Windows
 	// Retry says how often and how patiently a call is sent again.
 	Retry RetryPolicy
 	// Budget is shared by all chains of a client.
@@ -126,13 +128,20 @@ func New(c Config) Handler {
 		timeout = DefaultTimeout
 	}
 
+	limiter := c.Limiter
+	if limiter == nil {
+		limiter = NewWindows(nil, nil)
+	}
+	policy := c.Retry.withDefaults()
+
 	h := send(client, timeout, c.UserAgent)
 	h = logged(h, c.Service, c.Session, c.Logger)
+	h = current(h, c.Source) // the wait for the limit can outlast a token
+	h = limited(h, limiter, policy.MaxRetryAfter, c)
 	h = onlyTo(h, c.Origin)
-	h = authorized(h, limited(h, c.Limiter), c.Source) // the replay after a 401 counts against the limit too
-	h = limited(h, c.Limiter)
+	h = authorized(h, c.Source)
 	h = whole(h, c.MaxAnswer)
-	return retried(h, c.Retry, c.Budget, c.Service, c.Logger)
+	return retried(h, policy, c.Budget, c.Service, c.Logger)
 }
 
 // DefaultTimeout bounds one request where the caller's http.Client sets no

@@ -2,80 +2,195 @@ package transport
 
 import (
 	"context"
-	"slices"
+	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/credkit/credkit-go/api/spec"
 )
 
-// Windows keeps rate limits exactly: in no window of a limit's length are
-// more requests let through than it allows. Who waits is served in the order
-// of coming. A 429 draws the short windows in: see [ring]. It counts for one
-// process.
+// Windows is the limiter of a client. It keeps declared limits exactly: in no
+// window of a limit's length are more requests let through than it allows. And
+// it waits after each 429, for all calls together: for as long as the server
+// asks, then at a rate that is learned from what the server accepted, see
+// [pace]. Calls go in the order in which they came. It counts for one process.
 type Windows struct {
-	turn chan struct{} // holds one: whose turn it is; the others queue for it
+	// also is a limiter of the program's own, asked once a request may go as
+	// far as this one is concerned. Nil for none.
+	also Limiter
+	turn chan struct{} // holds one: the call that goes next; the others queue for it
 
-	mu      sync.Mutex
-	callers int // with the one whose turn it is
-	windows []window
-	until   time.Time // the server asked to be left alone until then
+	mu       sync.Mutex
+	queued   int // calls that have the turn or wait for it
+	declared []window
+	learned  pace
+
+	until    time.Time // nothing goes before: there was a 429
+	asked    time.Time // of until, what the server asked for; the rest is drawn
+	since    time.Time // the first of the 429s that nothing was accepted between; zero for none
+	refusals int       // since then, those at the end of a pause
+
+	told    time.Time     // until when a wait was logged
+	longest time.Duration // the wait that was logged
 }
 
-// NewWindows returns a limiter for limits, or nil if there are none.
-func NewWindows(limits []spec.RateLimit) *Windows {
-	if len(limits) == 0 {
-		return nil
-	}
-	w := &Windows{turn: make(chan struct{}, 1)}
+// The pause after a 429 without Retry-After: the first one's mean, which
+// doubles from one to the next, and the longest.
+const (
+	firstPause   = 200 * time.Millisecond
+	longestPause = 10 * time.Second
+)
+
+// NewWindows returns a limiter for declared limits, of which there may be
+// none, that also asks and tells another one, if there is one.
+func NewWindows(limits []spec.RateLimit, also Limiter) *Windows {
+	w := &Windows{also: also, turn: make(chan struct{}, 1)}
 	for _, limit := range limits {
 		if limit.Window <= time.Hour {
-			w.windows = append(w.windows, &ring{limit: limit, at: make([]time.Time, limit.Requests), allowed: limit.Requests})
+			w.declared = append(w.declared, &ring{limit: limit, at: make([]time.Time, limit.Requests)})
 		} else {
-			w.windows = append(w.windows, &hours{limit: limit})
+			w.declared = append(w.declared, &hours{limit: limit, sent: tally{unit: time.Hour, keep: time.Hour + limit.Window}})
 		}
 	}
 	return w
 }
 
 // Wait implements [Limiter].
-func (w *Windows) Wait(ctx context.Context) error {
+func (w *Windows) Wait(ctx context.Context) error { return w.wait(ctx, turn{}) }
+
+// turn is what a call says of its wait.
+type turn struct {
+	// most is the longest wait after a 429; zero for no bound.
+	most time.Duration
+	// tell is called before a wait that is worth a line in the log; nil for
+	// none.
+	tell func(wait time.Duration, why string)
+}
+
+// wait returns when one request may be sent, and counts it.
+func (w *Windows) wait(ctx context.Context, t turn) error {
 	if ctx.Err() != nil {
 		return Ended(ctx)
 	}
-	w.mu.Lock()
-	ahead := w.callers
-	w.callers++
-	w.mu.Unlock()
-	defer func() {
-		w.mu.Lock()
-		w.callers--
-		w.mu.Unlock()
-	}()
-	switch wait := w.take(ahead); {
-	case ahead == 0 && wait == 0:
-		return nil
-	case tooLong(ctx, wait):
-		return &LimitError{Wait: wait}
+	if err := w.own(ctx, t); err != nil {
+		return err
 	}
+	if w.also != nil {
+		return w.also.Wait(ctx)
+	}
+	return nil
+}
+
+func (w *Windows) own(ctx context.Context, t turn) error {
+	ahead := w.enter()
+	defer w.leave()
 	select {
 	case w.turn <- struct{}{}:
-		defer func() { <-w.turn }()
-	case <-ctx.Done():
-		return Ended(ctx)
+	default:
+		if err := w.look(ctx, t, ahead); err != nil {
+			return err
+		}
+		select {
+		case w.turn <- struct{}{}:
+		case <-ctx.Done():
+			return Ended(ctx)
+		}
 	}
+	defer func() { <-w.turn }()
 	for {
-		wait := w.take(0)
-		switch {
-		case wait == 0:
+		wait := w.take()
+		if wait == 0 {
 			return nil
-		case tooLong(ctx, wait):
-			return &LimitError{Wait: wait}
+		}
+		if err := w.look(ctx, t, 0); err != nil {
+			return err
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return err
 		}
 	}
+}
+
+// enter counts a call that waits for its turn and returns how many are ahead
+// of it.
+func (w *Windows) enter() (ahead int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queued++
+	return w.queued - 1
+}
+
+func (w *Windows) leave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queued--
+}
+
+// take lets the call whose turn it is go, or returns how long it has to wait.
+func (w *Windows) take() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	at, _ := w.next(now, 0)
+	if !at.After(now) {
+		for _, win := range w.declared {
+			win.count(now)
+		}
+		w.learned.count(now)
+	}
+	return at.Sub(now)
+}
+
+// next returns when a request may go that has others ahead of it, and what it
+// waits for: nil is the pause after a 429.
+func (w *Windows) next(now time.Time, ahead int) (at time.Time, why window) {
+	at = now
+	if w.until.After(at) {
+		at = w.until
+	}
+	for _, win := range w.declared {
+		if free := win.free(now, ahead); free.After(at) {
+			at, why = free, win
+		}
+	}
+	if free := w.learned.free(now, ahead); free.After(at) {
+		at, why = free, &w.learned
+	}
+	return at, why
+}
+
+// look has a wait that is about to begin logged, or returns why it must not.
+func (w *Windows) look(ctx context.Context, t turn, ahead int) error {
+	w.mu.Lock()
+	now := time.Now()
+	at, why := w.next(now, ahead)
+	wait := at.Sub(now)
+	asked, refusing := w.asked.Sub(now), time.Duration(0)
+	if !w.since.IsZero() && w.until.After(now) {
+		refusing = now.Sub(w.since)
+	}
+	reason := "the server answered 429"
+	if why != nil {
+		reason = why.String()
+	}
+	tell := wait > time.Second && (now.After(w.told) || wait >= 2*w.longest)
+	if tell {
+		w.told, w.longest = at, wait
+	}
+	w.mu.Unlock()
+
+	switch {
+	case t.most > 0 && asked > t.most:
+		return &LimitError{Wait: asked, Why: "the server asked for it", Max: t.most}
+	case t.most > 0 && refusing > t.most:
+		return &LimitError{Wait: wait, Why: "the server has answered 429 to every request for " + refusing.Round(time.Second).String(), Max: t.most}
+	case tooLong(ctx, wait):
+		return &LimitError{Wait: wait, Why: reason}
+	}
+	if tell && t.tell != nil {
+		t.tell(wait, reason)
+	}
+	return nil
 }
 
 // tooLong reports whether a wait passes the end of ctx.
@@ -84,134 +199,60 @@ func tooLong(ctx context.Context, wait time.Duration) bool {
 	return ok && time.Until(deadline) < wait
 }
 
-// take returns how long a caller has to wait that has others ahead of it. One
-// with nobody ahead that need not wait is counted.
-func (w *Windows) take(ahead int) time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := time.Now()
-	next := now
-	if w.until.After(next) {
-		next = w.until
-	}
-	for _, win := range w.windows {
-		if free := win.free(now, ahead); free.After(next) {
-			next = free
-		}
-	}
-	if ahead == 0 && !next.After(now) {
-		for _, win := range w.windows {
-			win.count(now)
-		}
-	}
-	return next.Sub(now)
-}
-
 // Refused implements [Limiter].
 func (w *Windows) Refused(after time.Duration) {
+	if w.also != nil {
+		w.also.Refused(after)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
-	if until := now.Add(after); until.After(w.until) {
-		w.until = until
-	}
-	for _, win := range w.windows {
-		win.refused(now)
-	}
-}
-
-// window is one limit. free returns when a request may go that has others
-// ahead of it; count counts one that goes; refused hears of a 429.
-type window interface {
-	free(now time.Time, ahead int) time.Time
-	count(now time.Time)
-	refused(now time.Time)
-}
-
-// ring remembers when each of the last requests went, for short windows. A
-// 429 in spite of it says that others use the same key: it then lets half as
-// many through, and twice as many again after each window without a 429.
-type ring struct {
-	limit spec.RateLimit
-	at    []time.Time
-	next  int
-
-	allowed int // as of the last 429
-	last    time.Time
-	halved  time.Time // many requests that are refused together halve once
-}
-
-func (r *ring) free(now time.Time, ahead int) time.Time {
-	allowed := r.most(now)
-	rounds, place := ahead/allowed, ahead%allowed
-	free := now
-	if before := r.at[(r.next-allowed+place+len(r.at))%len(r.at)]; !before.IsZero() && before.Add(r.limit.Window).After(now) {
-		free = before.Add(r.limit.Window)
-	}
-	return free.Add(time.Duration(rounds) * r.limit.Window)
-}
-
-func (r *ring) count(now time.Time) {
-	r.at[r.next] = now
-	r.next = (r.next + 1) % len(r.at)
-}
-
-// most returns how many requests a window may have now.
-func (r *ring) most(now time.Time) int {
-	allowed := r.allowed
-	for quiet := now.Sub(r.last); allowed < len(r.at) && quiet >= r.limit.Window; quiet -= r.limit.Window {
-		allowed = min(2*allowed, len(r.at))
-	}
-	return allowed
-}
-
-func (r *ring) refused(now time.Time) {
-	r.allowed = r.most(now)
-	if r.halved.IsZero() || now.Sub(r.halved) >= r.limit.Window {
-		r.allowed, r.halved = max(1, r.allowed/2), now
-	}
-	r.last = now
-}
-
-// hours counts by the hour, for long windows: an hour that the window has
-// partly left still counts whole, so that the count is never too low.
-type hours struct {
-	limit spec.RateLimit
-	rows  []hour
-}
-
-type hour struct {
-	start time.Time
-	count int
-}
-
-func (h *hours) free(now time.Time, ahead int) time.Time {
-	h.rows = slices.DeleteFunc(h.rows, func(row hour) bool { return !h.ends(row).After(now) })
-	sum := ahead
-	for _, row := range h.rows {
-		sum += row.count
-	}
-	for _, row := range h.rows {
-		if sum < h.limit.Requests {
-			break
+	asked := now.Add(after)
+	if now.Before(w.until) { // it was under way when the pause began
+		w.learned.refused(now, false, 0)
+		if asked.After(w.asked) {
+			w.asked = asked
+			w.pause(later(w.until, asked))
 		}
-		sum -= row.count
-		now = h.ends(row)
-	}
-	return now
-}
-
-// ends is when the last request that row can hold has left the window.
-func (h *hours) ends(row hour) time.Time { return row.start.Add(time.Hour + h.limit.Window) }
-
-func (h *hours) count(now time.Time) {
-	if n := len(h.rows); n > 0 && now.Sub(h.rows[n-1].start) < time.Hour {
-		h.rows[n-1].count++
 		return
 	}
-	h.rows = append(h.rows, hour{start: now, count: 1})
+	// Who uses the limiter by its two methods alone tells it of no success: a
+	// 429 long after the last pause is then the first of its kind.
+	first := w.since.IsZero() || now.Sub(w.until) > longestPause
+	if first {
+		w.since, w.refusals = now, 0
+	}
+	w.refusals++
+	w.asked = asked
+	w.learned.refused(now, first, max(after, now.Sub(w.since)))
+	if after > 0 {
+		// Other processes are told the same: they must not all come back in
+		// the same moment.
+		w.pause(asked.Add(rand.N(min(after/8, time.Second) + 1)))
+		return
+	}
+	mean := longestPause
+	if w.refusals < 7 { // 200 ms << 6 is longer than 10 s
+		mean = min(mean, firstPause<<(w.refusals-1))
+	}
+	w.pause(now.Add(mean*3/4 + rand.N(mean/2)))
 }
 
-// refused does nothing: for how long to wait for a day that is used up, the
-// server says itself.
-func (h *hours) refused(time.Time) {}
+func (w *Windows) pause(until time.Time) {
+	w.until = until
+	w.learned.pause(until)
+}
+
+// accepted hears that the server answered something else than 429.
+func (w *Windows) accepted() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.since = time.Time{}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -21,7 +21,7 @@ func TestWindowsAreExact(t *testing.T) {
 	for seed := range uint64(5) {
 		synctest.Test(t, func(t *testing.T) {
 			dice := rand.New(rand.NewPCG(seed, 1))
-			w := NewWindows(limits)
+			w := NewWindows(limits, nil)
 			var sent []time.Time
 			for range 1000 {
 				time.Sleep(time.Duration(dice.ExpFloat64() * float64(5*time.Second)))
@@ -48,7 +48,7 @@ func TestWindowsAreExact(t *testing.T) {
 // later, 14,400 in a day and no more for the next.
 func TestCertnsLimitsAreUsedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows(certn.Service.RateLimits)
+		w := NewWindows(certn.Service.RateLimits, nil)
 		start := time.Now()
 		for i := range 14_401 {
 			if err := w.Wait(t.Context()); err != nil {
@@ -68,7 +68,7 @@ func TestCertnsLimitsAreUsedUp(t *testing.T) {
 
 func TestAWaitPastTheDeadlineFailsAtOnceAndCountsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 1, Window: time.Minute}})
+		w := NewWindows([]spec.RateLimit{{Requests: 1, Window: time.Minute}}, nil)
 		if err := w.Wait(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestAWaitPastTheDeadlineFailsAtOnceAndCountsNothing(t *testing.T) {
 
 func TestA429HoldsEverybodyBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 100, Window: time.Minute}})
+		w := NewWindows([]spec.RateLimit{{Requests: 100, Window: time.Minute}}, nil)
 		start := time.Now()
 		w.Refused(30 * time.Second)
 		w.Refused(time.Second) // a shorter wish does not shorten it
@@ -106,7 +106,7 @@ func TestA429HoldsEverybodyBack(t *testing.T) {
 // is let through, and twice as much again after each quiet window.
 func TestA429DrawsTheWindowIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 80, Window: time.Minute}})
+		w := NewWindows([]spec.RateLimit{{Requests: 80, Window: time.Minute}}, nil)
 		inAWindow := func() (n int) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute-1)
 			defer cancel()
@@ -144,7 +144,7 @@ func TestA429DrawsTheWindowIn(t *testing.T) {
 
 func TestWhoWaitsIsServedInTheOrderOfComing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 3, Window: time.Minute}})
+		w := NewWindows([]spec.RateLimit{{Requests: 3, Window: time.Minute}}, nil)
 		var mu sync.Mutex
 		var order []int
 		var wg sync.WaitGroup
@@ -174,7 +174,7 @@ func TestWhoWaitsIsServedInTheOrderOfComing(t *testing.T) {
 // once; and those who give up leave their places.
 func TestTheQueueIsCountedAndThoseWhoLeaveItEatNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 2, Window: time.Minute}})
+		w := NewWindows([]spec.RateLimit{{Requests: 2, Window: time.Minute}}, nil)
 		for range 2 {
 			_ = w.Wait(t.Context())
 		}
@@ -218,7 +218,7 @@ func TestTheQueueIsCountedAndThoseWhoLeaveItEatNothing(t *testing.T) {
 
 func TestA429ThatMovesTheTurnPastADeadlineIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 1, Window: time.Minute}})
+		w := NewWindows([]spec.RateLimit{{Requests: 1, Window: time.Minute}}, nil)
 		_ = w.Wait(t.Context())
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
