@@ -33,7 +33,7 @@ func authorized(next Handler, source auth.Source) Handler {
 			return resp, err
 		}
 		renewer, ok := source.(auth.Renewer)
-		if !ok || call.Request.Body != nil && call.Request.GetBody == nil {
+		if !ok || !call.repeatable() {
 			return resp, nil
 		}
 		renewed, err := renewer.Renew(ctx, call.Token)
@@ -62,6 +62,12 @@ func current(next Handler, source auth.Source) Handler {
 		}
 		return next(ctx, call)
 	}
+}
+
+// repeatable reports whether the request's body, if it has one, can be sent
+// again.
+func (c *Call) repeatable() bool {
+	return c.Request.Body == nil || c.Request.Body == http.NoBody || c.Request.GetBody != nil
 }
 
 // carry sets the token in the call's request. The call is the chain's own.

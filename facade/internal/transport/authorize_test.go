@@ -8,9 +8,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/facade/auth"
 )
 
@@ -115,3 +117,70 @@ type counting struct{ n int }
 
 func (c *counting) Wait(context.Context) error { c.n++; return nil }
 func (c *counting) Refused(time.Duration)      {}
+
+// A failing source takes no turn, so that it cannot use up a limit, also when
+// the renewal after a 401 fails.
+func TestCredentialsThatFailUseUpNoLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := NewWindows([]spec.RateLimit{{Requests: 2, Window: time.Hour}}, nil)
+		source := &renewing{err: errors.New("no session")}
+		var seen []string
+		h := New(Config{Origin: "https://a.test", Source: source, HTTPClient: only("t", &seen), Budget: NewBudget(0), MaxAnswer: 1 << 20, Limiter: limiter})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for range 10 {
+			if _, err := h(ctx, read(t, "https://a.test", cosmic.OpGetMe)); !errors.Is(err, source.err) {
+				t.Error(err)
+			}
+			if _, err := h(ctx, read(t, "https://elsewhere.test", cosmic.OpGetMe)); err == nil {
+				t.Error("a request to another origin")
+			}
+		}
+		source.err, source.token = nil, "old"
+		renewal := errors.New("no renewal")
+		refusing := refusingRenewal{source, renewal}
+		h = New(Config{Origin: "https://a.test", Source: refusing, HTTPClient: only("t", &seen), Budget: NewBudget(0), MaxAnswer: 1 << 20, Limiter: limiter})
+		for i := range 3 { // each uses one turn: that of its only request
+			_, err := h(ctx, read(t, "https://a.test", cosmic.OpGetMe))
+			var limit *LimitError
+			if i < 2 && !errors.Is(err, renewal) || i == 2 && !errors.As(err, &limit) {
+				t.Errorf("call %d: %v", i, err)
+			}
+		}
+		if len(seen) != 2 {
+			t.Errorf("sent %q", seen)
+		}
+	})
+}
+
+type refusingRenewal struct {
+	*renewing
+	err error
+}
+
+func (r refusingRenewal) Renew(context.Context, auth.Token) (auth.Token, error) {
+	return auth.Token{}, r.err
+}
+
+// A token that ends while its call waits for its turn is replaced before it is
+// sent, and not by a 401.
+func TestATokenThatEndsInTheQueueIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := NewWindows([]spec.RateLimit{{Requests: 1, Window: time.Hour}}, nil)
+		var seen []string
+		h := New(Config{Origin: "https://a.test", Source: hourly{}, HTTPClient: only("10", &seen), Budget: NewBudget(0), MaxAnswer: 1 << 20, Limiter: limiter})
+		time.Sleep(time.Until(time.Date(2000, 1, 1, 9, 30, 0, 0, time.UTC)))
+		_ = limiter.Wait(t.Context())
+		if resp, err := h(t.Context(), read(t, "https://a.test", cosmic.OpGetMe)); err != nil || resp.StatusCode != 200 || len(seen) != 1 {
+			t.Errorf("%v, %v; sent %q", resp, err, seen)
+		}
+	})
+}
+
+// hourly has a token for each hour.
+type hourly struct{}
+
+func (hourly) Token(context.Context) (auth.Token, error) {
+	now := time.Now().UTC()
+	return auth.NewToken(now.Format("15"), now.Truncate(time.Hour).Add(time.Hour)), nil
+}

@@ -2,11 +2,14 @@ package transport
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -167,7 +170,7 @@ func again(call *Call, resp *http.Response, err error) bool {
 		op.Retry == spec.RetryIdempotencyKey && op.IdempotencyTrusted && call.Request.Header.Get(op.IdempotencyHeader) != ""
 	if err != nil {
 		var network *NetworkError
-		return errors.As(err, &network) && (repeatable || network.Unsent)
+		return errors.As(err, &network) && (repeatable || network.Unsent) && !final(err)
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusTooManyRequests:
@@ -177,6 +180,29 @@ func again(call *Call, resp *http.Response, err error) bool {
 	default:
 		return repeatable && (code == http.StatusRequestTimeout || code >= 500)
 	}
+}
+
+// final reports whether a failed connection will fail in the same way each time
+// until somebody changes a setting: a certificate that is not trusted or is not
+// the host's, a server that does not speak TLS, a proxy that wants credentials.
+func final(err error) bool {
+	var (
+		verification *tls.CertificateVerificationError
+		authority    x509.UnknownAuthorityError
+		hostname     x509.HostnameError
+		invalid      x509.CertificateInvalidError
+	)
+	if errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid) ||
+		errors.Is(err, http.ErrSchemeMismatch) {
+		return true
+	}
+	// Of a CONNECT that a proxy refuses net/http passes on the reason phrase alone.
+	for ; err != nil; err = errors.Unwrap(err) {
+		if strings.EqualFold(err.Error(), http.StatusText(http.StatusProxyAuthRequired)) {
+			return true
+		}
+	}
+	return false
 }
 
 func reason(resp *http.Response, err error) string {

@@ -1,11 +1,20 @@
 package transport
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
+	"log"
+	"math"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -213,3 +222,150 @@ func TestABodyEndsWithItsContext(t *testing.T) {
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return copy(p, " "), nil }
+
+// What will fail in the same way each time is tried once.
+func TestAConnectionThatCannotBeTrustedIsTriedOnce(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	trusting := x509.NewCertPool()
+	trusting.AddCert(server.Certificate())
+	proxy := func(*http.Request) (*url.URL, error) { return url.Parse("http://proxy.test:3128") }
+	for name, test := range map[string]struct {
+		origin    string
+		transport *http.Transport
+		address   string // that is dialled, whatever was to be; empty for a proxy that answers 407
+	}{
+		"an authority that nobody knows":  {"https://example.com", &http.Transport{}, server.Listener.Addr().String()},
+		"the certificate of another host": {"https://other.test", &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusting}}, server.Listener.Addr().String()},
+		"a certificate that has expired":  {"https://example.com", &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusting, Time: func() time.Time { return time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC) }}}, server.Listener.Addr().String()},
+		"no TLS":                          {"https://example.com", &http.Transport{}, plain.Listener.Addr().String()},
+		"a proxy that wants credentials":  {"https://example.com", &http.Transport{Proxy: proxy}, ""},
+		"a proxy of http that wants them": {"http://example.com", &http.Transport{Proxy: proxy}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var dials atomic.Int32
+			test.transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+				dials.Add(1)
+				if test.address != "" {
+					return new(net.Dialer).DialContext(ctx, network, test.address)
+				}
+				near, far := net.Pipe()
+				go func() {
+					defer func() { _ = far.Close() }()
+					if _, err := http.ReadRequest(bufio.NewReader(far)); err == nil {
+						_, _ = io.WriteString(far, "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n")
+					}
+				}()
+				return near, nil
+			}
+			defer test.transport.CloseIdleConnections()
+			call := read(t, test.origin, cosmic.OpGetMe)
+			resp, err := chain(t, test.origin, &http.Client{Transport: test.transport})(t.Context(), call)
+			if resp != nil {
+				discard(resp)
+			}
+			if resp != nil && resp.StatusCode != http.StatusProxyAuthRequired || resp == nil && err == nil || call.Attempts != 1 || dials.Load() != 1 {
+				t.Errorf("%v, %v; %d attempts, %d connections", resp, err, call.Attempts, dials.Load())
+			}
+		})
+	}
+}
+
+// A retry costs one, a success earns a tenth, up to the size; what is no
+// success earns nothing, and a 429 costs nothing.
+func TestTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, test := range map[string]struct {
+			size     int
+			statuses []int
+			calls    int
+			left     float64
+		}{
+			"full stays full":          {2, []int{200}, 30, 2},
+			"the default":              {0, []int{200}, 1, DefaultBudget},
+			"a retry":                  {2, []int{503, 404}, 1, 1},
+			"a success earns":          {2, []int{503, 200}, 1, 1.1},
+			"up to the size":           {2, []int{503, 503, 200}, 30, 2},
+			"not found earns nothing":  {2, []int{503, 404}, 30, 1},
+			"forbidden earns nothing":  {2, []int{503, 403}, 30, 1},
+			"a redirect earns nothing": {2, []int{503, 302}, 30, 1},
+			"used up":                  {2, []int{503, 503, 503, 404}, 1, 0},
+			"a 429 costs nothing":      {2, []int{429, 429, 429, 429, 429, 404}, 1, 2},
+		} {
+			client, sent := answering(nil, nothing, test.statuses...)
+			budget := NewBudget(test.size)
+			h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: budget, MaxAnswer: 1 << 10})
+			for range test.calls {
+				if _, err := h(t.Context(), read(t, "https://a.test", cosmic.OpGetMe)); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			if math.Abs(budget.left-test.left) > 1e-6 {
+				t.Errorf("%s: %v is left after %d requests, want %v", name, budget.left, *sent, test.left)
+			}
+		}
+	})
+}
+
+// A call that is refused again and again while others are not has a limit of
+// its own: it ends, in time.
+func TestACallThatAloneIsRefusedEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := NewWindows(nil, nil)
+		client, sent := answering(http.Header{"Retry-After": {"5"}}, nothing, 429)
+		budget := NewBudget(0)
+		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: budget, MaxAnswer: 1 << 10, Limiter: limiter})
+		done := make(chan struct{})
+		go func() { // others of the same client
+			for {
+				select {
+				case <-done:
+					return
+				case <-time.After(time.Second):
+					limiter.accepted()
+				}
+			}
+		}()
+		start := time.Now()
+		call := read(t, "https://a.test", cosmic.OpGetMe)
+		resp, err := h(t.Context(), call)
+		close(done)
+		if err != nil || resp.StatusCode != 429 || *sent != mostRefusals || call.GaveUp == "" || budget.left != DefaultBudget || time.Since(start) > 5*time.Minute {
+			t.Errorf("%v, %v after %d requests in %v: %s", resp, err, *sent, time.Since(start), call.GaveUp)
+		}
+	})
+}
+
+// A context that ends while a body is read is nobody's fault: the call is not
+// taken for one that could be sent again.
+func TestAContextThatEndsDuringABodyIsNoNetworkError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, sent := answering(nil, func() io.ReadCloser { return &stalling{delay: time.Hour} }, 200)
+		budget := NewBudget(0)
+		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: budget, MaxAnswer: 1 << 10})
+		for _, end := range []func(context.Context) (context.Context, context.CancelFunc){
+			func(ctx context.Context) (context.Context, context.CancelFunc) {
+				return context.WithTimeout(ctx, time.Second)
+			},
+			func(ctx context.Context) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(ctx)
+				time.AfterFunc(time.Second, cancel)
+				return ctx, cancel
+			},
+		} {
+			*sent = 0
+			ctx, cancel := end(t.Context())
+			call := read(t, "https://a.test", cosmic.OpGetMe)
+			_, err := h(ctx, call)
+			var network *NetworkError
+			if err == nil || errors.As(err, &network) || !errors.Is(err, ctx.Err()) || call.GaveUp != "" || *sent != 1 || budget.left != DefaultBudget {
+				t.Errorf("%v; %q, %d sent, budget %v", err, call.GaveUp, *sent, budget.left)
+			}
+			cancel()
+		}
+	})
+}

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/api/spec"
@@ -152,4 +154,28 @@ func TestATokenGoesToItsOriginAlone(t *testing.T) {
 	if _, err := h(t.Context(), create(t, "https://A.test:443")); err != nil || sent != 1 {
 		t.Errorf("the same origin, otherwise written: %v", err)
 	}
+}
+
+// The Timeout of the caller's client bounds the wait for a response and each
+// read that stalls, and not the reading of a long list.
+func TestTheClientsTimeoutCutsNoLongList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := answering(nil, func() io.ReadCloser { return &stalling{delay: 3 * time.Second} }, 200)
+		client.Timeout = 5 * time.Second
+		call := read(t, "https://a.test", cosmic.OpListCertifications)
+		call.Stream = true
+		resp, err := chain(t, "https://a.test", client)(t.Context(), call)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			if n, err := resp.Body.Read(make([]byte, 8)); n == 0 || err != nil {
+				t.Fatalf("%d bytes, %v", n, err)
+			}
+			time.Sleep(time.Minute)
+		}
+		if err := resp.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -28,7 +28,8 @@ type Windows struct {
 	until    time.Time // nothing goes before: there was a 429
 	asked    time.Time // of until, what the server asked for; the rest is drawn
 	since    time.Time // the first of the 429s that nothing was accepted between; zero for none
-	refusals int       // since then, those at the end of a pause
+	last     time.Time // the last of them that came at the end of a pause
+	refusals int       // how many of those there were
 
 	told    time.Time     // until when a wait was logged
 	longest time.Duration // the wait that was logged
@@ -167,7 +168,7 @@ func (w *Windows) look(ctx context.Context, t turn, ahead int) error {
 	wait := at.Sub(now)
 	asked, refusing := w.asked.Sub(now), time.Duration(0)
 	if !w.since.IsZero() && w.until.After(now) {
-		refusing = now.Sub(w.since)
+		refusing = w.last.Sub(w.since)
 	}
 	reason := "the server answered 429"
 	if why != nil {
@@ -223,7 +224,7 @@ func (w *Windows) Refused(after time.Duration) {
 		w.since, w.refusals = now, 0
 	}
 	w.refusals++
-	w.asked = asked
+	w.last, w.asked = now, asked
 	w.learned.refused(now, first, max(after, now.Sub(w.since)))
 	if after > 0 {
 		// Other processes are told the same: they must not all come back in

@@ -96,48 +96,259 @@ func TestA429HoldsEverybodyBack(t *testing.T) {
 		start := time.Now()
 		w.Refused(30 * time.Second)
 		w.Refused(time.Second) // a shorter wish does not shorten it
-		if err := w.Wait(t.Context()); err != nil || time.Since(start) != 30*time.Second {
+		if err := w.Wait(t.Context()); err != nil || time.Since(start) < 30*time.Second || time.Since(start) > 31*time.Second {
 			t.Fatalf("%v after %v", err, time.Since(start))
 		}
 	})
 }
 
-// A 429 in spite of the count says that others use the same key: half as much
-// is let through, and twice as much again after each quiet window.
-func TestA429DrawsTheWindowIn(t *testing.T) {
+// A server that asks for more patience than there is silences no call without a
+// word: each fails at once, and the first after that waits for the rest.
+func TestAPauseBeyondTheCapFailsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 80, Window: time.Minute}}, nil)
-		inAWindow := func() (n int) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute-1)
-			defer cancel()
-			for w.Wait(ctx) == nil {
-				n++
+		w := NewWindows([]spec.RateLimit{{Requests: 100, Window: time.Minute}}, nil)
+		start := time.Now()
+		var waiting sync.WaitGroup
+		w.Refused(10 * time.Second)
+		for range 100 { // who waits already hears of it, too
+			waiting.Go(func() {
+				var limit *LimitError
+				if err := w.wait(t.Context(), turn{most: time.Minute}); !errors.As(err, &limit) {
+					t.Errorf("%v after %v", err, time.Since(start))
+				}
+			})
+		}
+		synctest.Wait()
+		w.Refused(24 * time.Hour)
+		waiting.Wait()
+		if time.Since(start) > 12*time.Second {
+			t.Errorf("who waited heard of it after %v", time.Since(start))
+		}
+		start = time.Now()
+		var limit *LimitError
+		if err := w.wait(t.Context(), turn{most: time.Minute}); !errors.As(err, &limit) || limit.Max != time.Minute || limit.Wait < 23*time.Hour || time.Since(start) != 0 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		time.Sleep(24*time.Hour - time.Minute)
+		start = time.Now()
+		if err := w.wait(t.Context(), turn{most: time.Minute}); err != nil || time.Since(start) > 2*time.Minute {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// A server that refuses everything is asked now and then, by one call at a
+// time, and no call waits for it longer than the cap.
+func TestAServerThatRefusesEverythingEndsTheWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWindows(nil, nil)
+		start, sent := time.Now(), 0
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				for {
+					err := w.wait(t.Context(), turn{most: time.Minute})
+					var limit *LimitError
+					if errors.As(err, &limit) && limit.Max == time.Minute {
+						return
+					}
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					mu.Lock()
+					sent++
+					mu.Unlock()
+					time.Sleep(time.Millisecond)
+					w.Refused(0)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(start); took < time.Minute || took > 90*time.Second {
+			t.Errorf("the last call was given up after %v", took)
+		}
+		if sent > 1100 { // all at first, and one a pause from then on
+			t.Errorf("%d requests were sent", sent)
+		}
+		time.Sleep(time.Hour)
+		if err := w.wait(t.Context(), turn{most: time.Minute}); err != nil { // and then it is asked again
+			t.Error(err)
+		}
+	})
+}
+
+// A hundred who wait for the end of a pause do not go in the same moment.
+func TestThoseWhoWaitComeBackOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWindows(nil, nil)
+		for range 100 {
+			_ = w.Wait(t.Context())
+		}
+		w.Refused(2 * time.Second)
+		start := time.Now()
+		var mu sync.Mutex
+		at := map[time.Duration]int{}
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if err := w.Wait(t.Context()); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				at[time.Since(start)]++
+			})
+		}
+		wg.Wait()
+		first, last := time.Hour, time.Duration(0)
+		for d, n := range at {
+			first, last = min(first, d), max(last, d)
+			if n > 2 {
+				t.Errorf("%d went at %v", n, d)
 			}
-			return n
 		}
-		for range 7 { // all that were under way are refused together
-			w.Refused(0)
+		// 99 in two seconds were accepted: that is the rate from then on.
+		if first < 2*time.Second || last-first < 1900*time.Millisecond || last-first > 2200*time.Millisecond {
+			t.Errorf("they went between %v and %v", first, last)
 		}
-		if n := inAWindow(); n != 40 {
-			t.Errorf("%d requests after a 429, want 40", n)
+	})
+}
+
+// Contexts that end during a pause end the waits at once, and leave nothing.
+func TestWhoLeavesDuringAPauseLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
+		w := NewWindows(nil, nil)
+		_ = w.Wait(t.Context())
+		w.Refused(30 * time.Second)
+		start := time.Now()
+		crowd, leave := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for range 2000 {
+			wg.Go(func() {
+				if err := w.Wait(crowd); !errors.Is(err, context.Canceled) || time.Since(start) != time.Second {
+					t.Errorf("%v after %v", err, time.Since(start))
+				}
+			})
 		}
-		time.Sleep(time.Minute)
-		w.Refused(0)
-		if n := inAWindow(); n != 40 {
-			t.Errorf("%d requests after a quiet minute and another 429, want 40", n)
+		time.AfterFunc(time.Second, leave)
+		wg.Wait()
+		if w.queued != 0 || len(w.turn) != 0 {
+			t.Errorf("%d still wait, %d have the turn", w.queued, len(w.turn))
 		}
-		time.Sleep(time.Minute)
-		if n := inAWindow(); n != 80 {
-			t.Errorf("%d requests after a quiet minute, want 80", n)
+		if err := w.Wait(t.Context()); err != nil || time.Since(start) < 30*time.Second || time.Since(start) > 35*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
 		}
-		for range 20 {
-			time.Sleep(time.Minute)
-			w.Refused(0)
-			w.Refused(0)
+	})
+}
+
+// Retry-After as hostile servers send it neither ends the limiter nor makes
+// it wait longer than the cap.
+func TestHostilePausesAreHarmless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, after := range []time.Duration{-time.Hour, -1, 0, 1, time.Nanosecond * 7, 24 * time.Hour, 1<<63 - 1, -1 << 63} {
+			w := NewWindows([]spec.RateLimit{{Requests: 1, Window: time.Second}, {Requests: 2, Window: 24 * time.Hour}}, nil)
+			for range 3 {
+				w.Refused(after)
+			}
+			start := time.Now()
+			err := w.wait(t.Context(), turn{most: time.Minute})
+			var limit *LimitError
+			if took := time.Since(start); took > time.Minute || err != nil && !errors.As(err, &limit) {
+				t.Errorf("Retry-After of %v: %v after %v", after, err, took)
+			}
 		}
-		time.Sleep(59 * time.Second)
-		if n := inAWindow(); n < 1 {
-			t.Error("nothing goes any more")
+	})
+}
+
+// A wait above a second is logged before it begins: once, and again only if
+// one is twice as long.
+func TestLongWaitsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWindows([]spec.RateLimit{{Requests: 2, Window: 24 * time.Hour}}, nil)
+		var mu sync.Mutex
+		var told []time.Duration
+		tell := turn{most: time.Minute, tell: func(wait time.Duration, why string) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, wait)
+			if why != "the limit of 2 requests in 24h0m0s" {
+				t.Error(why)
+			}
+		}}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for range 2 {
+			_ = w.wait(ctx, tell)
+		}
+		for range 8 {
+			wg.Go(func() { _ = w.wait(ctx, tell) })
+			synctest.Wait()
+		}
+		if len(told) != 1 || told[0] < 24*time.Hour {
+			t.Errorf("told of %v", told)
+		}
+		cancel()
+		wg.Wait()
+		limited, stop := context.WithTimeout(t.Context(), time.Hour)
+		defer stop()
+		start := time.Now()
+		var limit *LimitError
+		if err := w.wait(limited, tell); !errors.As(err, &limit) || limit.Max != 0 || time.Since(start) != 0 || len(told) != 1 {
+			t.Errorf("%v after %v, told of %v", err, time.Since(start), told)
+		}
+	})
+}
+
+// Those ahead count in long windows, too: behind two others the third turn
+// is a day later.
+func TestTheQueueIsCountedInLongWindows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWindows([]spec.RateLimit{{Requests: 2, Window: 24 * time.Hour}}, nil)
+		_ = w.Wait(t.Context())
+		time.Sleep(2 * time.Hour)
+		_ = w.Wait(t.Context())
+		crowd, leave := context.WithCancel(t.Context())
+		defer leave()
+		go func() { _ = w.Wait(crowd) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer cancel()
+		var limit *LimitError
+		if err := w.Wait(ctx); !errors.As(err, &limit) || limit.Wait != 25*time.Hour {
+			t.Errorf("behind one other: %v", err)
+		}
+	})
+}
+
+// Callers who come in the same moment are all counted.
+func TestWindowsAreExactForACrowd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWindows([]spec.RateLimit{{Requests: 5, Window: time.Second}, {Requests: 60, Window: 2 * time.Hour}}, nil)
+		var mu sync.Mutex
+		at := map[time.Duration]int{}
+		start := time.Now()
+		var wg sync.WaitGroup
+		for i := range 60 {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i/10) * time.Second)
+				if err := w.Wait(t.Context()); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				at[time.Since(start)]++
+			})
+		}
+		wg.Wait()
+		for when, n := range at {
+			if n != 5 || when%time.Second != 0 {
+				t.Errorf("%d went at %v", n, when)
+			}
+		}
+		if len(w.declared[1].(*hours).sent.rows) != 1 || w.declared[1].(*hours).sent.rows[0].count != 60 {
+			t.Errorf("%+v", w.declared[1])
 		}
 	})
 }

@@ -1,0 +1,155 @@
+package transport
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/credkit/credkit-go/api/spec"
+)
+
+// throttler is a server that limits requests: it returns how long until one
+// may pass, or zero if it let this one through.
+type throttler func(now time.Time) time.Duration
+
+// rolling allows so many requests in any window, as a sandbox does.
+func rolling(requests int, window time.Duration, countsRefused bool) throttler {
+	var at []time.Time
+	return func(now time.Time) time.Duration {
+		for len(at) > 0 && now.Sub(at[0]) >= window {
+			at = at[1:]
+		}
+		var wait time.Duration
+		if len(at) >= requests {
+			wait = at[len(at)-requests].Add(window).Sub(now)
+		}
+		if wait == 0 || countsRefused {
+			at = append(at, now)
+		}
+		return wait
+	}
+}
+
+// fixed allows so many requests in each window by the clock.
+func fixed(requests int, window time.Duration) throttler {
+	var start time.Time
+	n := 0
+	return func(now time.Time) time.Duration {
+		if s := now.Truncate(window); !s.Equal(start) {
+			start, n = s, 0
+		}
+		if n++; n > requests {
+			return start.Add(window).Sub(now)
+		}
+		return 0
+	}
+}
+
+// bucket is the leaky bucket of a gateway: a rate and a burst.
+func bucket(perSecond, burst float64) throttler {
+	tokens, last := burst, time.Time{}
+	return func(now time.Time) time.Duration {
+		if !last.IsZero() {
+			tokens = min(burst, tokens+now.Sub(last).Seconds()*perSecond)
+		}
+		last = now
+		if tokens < 1 {
+			return time.Duration((1 - tokens) / perSecond * float64(time.Second))
+		}
+		tokens--
+		return 0
+	}
+}
+
+// changing is one server until a time has passed, and another from then on.
+func changing(after time.Duration, first, then throttler) throttler {
+	start := time.Now()
+	return func(now time.Time) time.Duration {
+		if now.Sub(start) < after {
+			return first(now)
+		}
+		return then(now)
+	}
+}
+
+// Against servers of every kind that limit requests, nothing fails, and the
+// limit is used well.
+func TestAnyLimitIsLearned(t *testing.T) {
+	for name, test := range map[string]struct {
+		server    func() throttler
+		silent    bool // no Retry-After
+		processes int
+		requests  int
+		most      time.Duration // the time it may take
+	}{
+		"a rolling second":               {func() throttler { return rolling(200, time.Second, false) }, false, 1, 4000, 25 * time.Second},
+		"a rolling second, silent":       {func() throttler { return rolling(200, time.Second, false) }, true, 1, 4000, 25 * time.Second},
+		"refused requests count":         {func() throttler { return rolling(200, time.Second, true) }, false, 1, 4000, 27 * time.Second},
+		"refused requests count, silent": {func() throttler { return rolling(200, time.Second, true) }, true, 1, 4000, 27 * time.Second},
+		"a second by the clock":          {func() throttler { return fixed(200, time.Second) }, false, 1, 4000, 25 * time.Second},
+		"a second by the clock, silent":  {func() throttler { return fixed(200, time.Second) }, true, 1, 4000, 25 * time.Second},
+		"a bucket":                       {func() throttler { return bucket(50, 10) }, false, 1, 2000, 60 * time.Second},
+		"a bucket, silent":               {func() throttler { return bucket(50, 10) }, true, 1, 2000, 60 * time.Second},
+		"a rolling minute":               {func() throttler { return rolling(240, time.Minute, false) }, false, 1, 2000, 11 * time.Minute},
+		"a rolling minute, silent":       {func() throttler { return rolling(240, time.Minute, false) }, true, 1, 2000, 12 * time.Minute},
+		"a minute by the clock":          {func() throttler { return fixed(240, time.Minute) }, false, 1, 2000, 11 * time.Minute},
+		"four a minute":                  {func() throttler { return rolling(4, time.Minute, false) }, false, 1, 40, 14 * time.Minute},
+		"ten in a tenth of a second":     {func() throttler { return rolling(10, time.Second/10, false) }, false, 1, 4000, 70 * time.Second},
+		"ten thousand a second":          {func() throttler { return rolling(10_000, time.Second, false) }, false, 1, 50_000, 8 * time.Second},
+		"four processes":                 {func() throttler { return rolling(200, time.Second, false) }, false, 4, 8000, 60 * time.Second},
+		"four processes, silent":         {func() throttler { return rolling(200, time.Second, false) }, true, 4, 8000, 60 * time.Second},
+		"a limit that falls": {func() throttler {
+			return changing(10*time.Second, rolling(200, time.Second, false), rolling(20, time.Second, false))
+		}, false, 1, 4000, 150 * time.Second},
+		"a limit that rises": {func() throttler {
+			return changing(10*time.Second, rolling(20, time.Second, false), rolling(200, time.Second, false))
+		}, false, 1, 8000, 80 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := test.server()
+				var mu sync.Mutex
+				var next, refused atomic.Int64
+				start := time.Now()
+				var wg sync.WaitGroup
+				for range test.processes {
+					w := NewWindows([]spec.RateLimit{}, nil)
+					for range 64 {
+						wg.Go(func() {
+							for next.Add(1) <= int64(test.requests) {
+								for {
+									if err := w.wait(t.Context(), turn{most: 2 * time.Minute}); err != nil {
+										t.Error(err)
+										return
+									}
+									time.Sleep(2 * time.Millisecond)
+									mu.Lock()
+									wait := server(time.Now())
+									mu.Unlock()
+									if wait == 0 {
+										w.accepted()
+										break
+									}
+									refused.Add(1)
+									if test.silent {
+										wait = 0
+									}
+									w.Refused(time.Duration(math.Ceil(wait.Seconds())) * time.Second)
+								}
+							}
+						})
+					}
+				}
+				wg.Wait()
+				took := time.Since(start)
+				t.Logf("%d requests, %d refused, in %v", test.requests, refused.Load(), took)
+				if took > test.most {
+					t.Errorf("took %v, want at most %v", took, test.most)
+				}
+			})
+		})
+	}
+}
