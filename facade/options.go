@@ -187,9 +187,6 @@ func WithUserAgent(product string) Option {
 // pauses all calls of a client whatever its limiter does.
 func WithLimiter(limiter Limiter) Option {
 	return func(s *settings) error {
-		if windows, ok := limiter.(*transport.Windows); ok && windows == nil {
-			return errors.New("WithLimiter: the limiter is nil: NewLimiter returned an error")
-		}
 		s.limiter, s.noLimits = limiter, limiter == nil
 		return nil
 	}

@@ -53,6 +53,7 @@ func TestParseBase(t *testing.T) {
 		"http://127.9.9.9":                  "http://127.9.9.9",
 		"http://localhost:1":                "http://localhost:1",
 		"http://[::1]:80":                   "http://[::1]",
+		"http://[::ffff:127.0.0.1]:8080":    "http://[::ffff:127.0.0.1]:8080", // 127.0.0.1 as IPv6 (RFC 4291 section 2.5.5.2)
 		"https://api.example.com:443/x":     "https://api.example.com/x",
 		"https://api.example.com:/x":        "https://api.example.com/x",
 		"https://api.example.com:80/x":      "https://api.example.com:80/x",
@@ -65,7 +66,7 @@ func TestParseBase(t *testing.T) {
 	for _, raw := range []string{
 		"", " ", "api.example.com", "https://", "https:///x", "https:api.example.com", "ftp://a", "http://example.com",
 		"http://127.0.0.1.example.com", "http://localhost.example.com", "http://1270.0.1", "https://u@h", "https://u:hunter2@h",
-		"https://h?a=b", "https://h?", "https://h#f", "https://h#", "https://u:hunter2@h:port", "http://[fe80::1%25lo]", "//h", "http://0.0.0.0",
+		"https://h?a=b", "https://h?", "https://h#f", "https://h#", "https://u:hunter2@h:port", "http://[fe80::1%25lo]", "http://[::1%25lo]", "http://[::ffff:10.0.0.1]", "//h", "http://0.0.0.0",
 	} {
 		u, err := ParseBase(raw)
 		if err == nil {
