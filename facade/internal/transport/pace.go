@@ -78,9 +78,10 @@ func (p *pace) rise(now time.Time) {
 	p.changed, p.calm = now, 0
 }
 
-// refused hears of a 429: the first of a series, or a further one. span is the
-// time since the series began, or what the server asks for if that is longer.
-func (p *pace) refused(now time.Time, first bool, span time.Duration) {
+// refused hears of a 429: the first of a series, or a further one. until is the
+// end of the pause. span is the time since the series began, or what the
+// server asks for if that is longer.
+func (p *pace) refused(now, until time.Time, first bool, span time.Duration) {
 	p.sent.add(now, -1)
 	if first {
 		p.since, p.span, p.before, p.proven = now, 0, p.interval, p.raisedFrom
@@ -92,7 +93,7 @@ func (p *pace) refused(now time.Time, first bool, span time.Duration) {
 	}
 	p.span = max(p.span, min(max(span, shortestSpan), longestSpan))
 	p.interval = p.learn()
-	p.changed, p.calm = now, 0
+	p.changed, p.calm = until, 0
 }
 
 // learn returns the interval after a 429.
@@ -111,14 +112,8 @@ func (p *pace) learn() time.Duration {
 	case p.proven > 0: // the rise was too much
 		return max(p.proven, accepted)
 	default: // others use the limit too, or it was lowered
-		return max(p.before+p.before/10, accepted)
+		return max(min(p.before+p.before/10, p.span), accepted)
 	}
-}
-
-// pause lets nothing go before a time, and what goes then one by one.
-func (p *pace) pause(until time.Time) {
-	p.at = later(p.at, until)
-	p.changed = until
 }
 
 func (p *pace) String() string {

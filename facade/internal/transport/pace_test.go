@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/api/spec"
 )
 
@@ -152,4 +153,141 @@ func TestAnyLimitIsLearned(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The pace after a 429 is what the server accepted, less a thirty-second:
+// those that were refused do not count, however late they hear of it.
+func TestThePaceIsWhatWasAccepted(t *testing.T) {
+	for name, test := range map[string]struct {
+		sent, refused int
+		after         time.Duration
+		want          time.Duration
+	}{
+		"200 in a second":         {300, 100, time.Second, 5 * time.Millisecond},
+		"200 in ten seconds":      {300, 100, 10 * time.Second, 50 * time.Millisecond},
+		"200 in at most a minute": {300, 100, 24 * time.Hour, 300 * time.Millisecond},
+		"200 without Retry-After": {300, 100, 0, 5 * time.Millisecond},
+		"too few to know":         {10, 3, time.Second, defaultInterval * 32 / 33},
+		"none":                    {3, 3, time.Second, defaultInterval * 32 / 33},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := NewWindows(nil, nil)
+			for range test.sent {
+				_ = w.Wait(t.Context())
+			}
+			for range test.refused {
+				w.Refused(test.after)
+			}
+			if got := w.learned.interval; (got - test.want*33/32).Abs() > time.Microsecond {
+				t.Errorf("%s: a request each %v, want %v", name, got, test.want*33/32)
+			}
+		})
+	}
+}
+
+// The rate rises while requests go and none is refused; after a rise that was
+// too much the rate before it is kept, twice as long as the last time.
+func TestTheRateRises(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWindows(nil, nil)
+		send := func(n int) time.Duration {
+			for range n {
+				_ = w.Wait(t.Context())
+				w.accepted()
+			}
+			return w.learned.interval
+		}
+		send(2000)
+		w.Refused(time.Second)
+		learned := send(fewest + 1)
+		time.Sleep(time.Hour)
+		w.learned.calm = 0
+		if send(1) != learned {
+			t.Errorf("it rose to %v without requests", w.learned.interval)
+		}
+		send(2000)
+		raised := send(fewest)
+		if raised != learned*4/5 {
+			t.Fatalf("after an hour: %v, before %v", raised, learned)
+		}
+		for _, hold := range []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second} {
+			w.Refused(1)
+			time.Sleep(time.Until(w.until))
+			if got := send(fewest + 1); got != learned {
+				t.Fatalf("after a rise that was too much: %v, before it %v", got, learned)
+			}
+			rises := w.learned.changed.Add(hold)
+			time.Sleep(time.Until(rises) - 1500*time.Millisecond)
+			send(2000)
+			time.Sleep(time.Until(rises) - 10*time.Millisecond)
+			if got := send(fewest); got != learned {
+				t.Errorf("it rose before %v", hold)
+			}
+			time.Sleep(time.Until(rises))
+			if got := send(1); got != raised {
+				t.Errorf("it did not rise after %v: %v", hold, got)
+			}
+		}
+		send(fewest)
+		time.Sleep(riseHold) // the rise went well: the next one follows soon, and the hold is the first again
+		if got := send(1); got != raised*4/5 {
+			t.Errorf("after a rise that went well: %v", got)
+		}
+		if w.learned.hold != firstHold {
+			t.Errorf("the hold is %v", w.learned.hold)
+		}
+	})
+}
+
+// A timer that is late by a little does not lower the rate.
+func TestALateRequestLowersNoRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pace{interval: 5 * time.Millisecond}
+		start := time.Now()
+		for range 1000 {
+			time.Sleep(time.Until(p.free(time.Now(), 0)) + 3*time.Millisecond)
+			p.calm = 0
+			p.count(time.Now())
+		}
+		if took := time.Since(start); took > 5100*time.Millisecond {
+			t.Errorf("1000 requests took %v", took)
+		}
+	})
+}
+
+// Pauses grow only while nothing is accepted in between; who tells of no
+// success is taken to have had one if the last 429 is long ago.
+func TestPausesGrowWhileNothingIsAccepted(t *testing.T) {
+	pauses := func(t *testing.T, between func(w *Windows)) (last time.Duration) {
+		w := NewWindows(nil, nil)
+		for range 10 {
+			w.Refused(0)
+			last = time.Until(w.until)
+			time.Sleep(last)
+			between(w)
+		}
+		return last
+	}
+	synctest.Test(t, func(t *testing.T) {
+		if d := pauses(t, func(*Windows) {}); d < 7*time.Second || d > 13*time.Second {
+			t.Errorf("the tenth in a row: %v", d)
+		}
+		if d := pauses(t, func(w *Windows) { w.accepted() }); d > 250*time.Millisecond {
+			t.Errorf("after a success: %v", d)
+		}
+		if d := pauses(t, func(*Windows) { time.Sleep(time.Minute) }); d > 250*time.Millisecond {
+			t.Errorf("after a minute: %v", d)
+		}
+		client, sent := answering(nil, nothing, 429, 200, 429, 200, 429, 200, 429, 200, 429, 200, 429, 200, 429, 200)
+		h := chain(t, "https://a.test", client)
+		start := time.Now()
+		for range 7 {
+			if resp, err := h(t.Context(), read(t, "https://a.test", cosmic.OpGetMe)); err != nil || resp.StatusCode != 200 {
+				t.Error(resp, err)
+			}
+		}
+		if took := time.Since(start); took > 3*time.Second || *sent != 14 {
+			t.Errorf("seven calls that were refused once: %v, %d requests", took, *sent)
+		}
+	})
 }

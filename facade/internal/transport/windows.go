@@ -202,6 +202,7 @@ func tooLong(ctx context.Context, wait time.Duration) bool {
 
 // Refused implements [Limiter].
 func (w *Windows) Refused(after time.Duration) {
+	after = max(after, 0)
 	if w.also != nil {
 		w.also.Refused(after)
 	}
@@ -210,11 +211,10 @@ func (w *Windows) Refused(after time.Duration) {
 	now := time.Now()
 	asked := now.Add(after)
 	if now.Before(w.until) { // it was under way when the pause began
-		w.learned.refused(now, false, 0)
 		if asked.After(w.asked) {
-			w.asked = asked
-			w.pause(later(w.until, asked))
+			w.asked, w.until = asked, later(w.until, asked)
 		}
+		w.learned.refused(now, w.until, false, 0)
 		return
 	}
 	// Who uses the limiter by its two methods alone tells it of no success: a
@@ -224,24 +224,22 @@ func (w *Windows) Refused(after time.Duration) {
 		w.since, w.refusals = now, 0
 	}
 	w.refusals++
-	w.last, w.asked = now, asked
-	w.learned.refused(now, first, max(after, now.Sub(w.since)))
-	if after > 0 {
-		// Other processes are told the same: they must not all come back in
-		// the same moment.
-		w.pause(asked.Add(rand.N(min(after/8, time.Second) + 1)))
-		return
-	}
-	mean := longestPause
-	if w.refusals < 7 { // 200 ms << 6 is longer than 10 s
-		mean = min(mean, firstPause<<(w.refusals-1))
-	}
-	w.pause(now.Add(mean*3/4 + rand.N(mean/2)))
+	w.last, w.asked, w.until = now, asked, asked.Add(drawn(after, w.refusals))
+	w.learned.refused(now, w.until, first, max(after, now.Sub(w.since)))
 }
 
-func (w *Windows) pause(until time.Time) {
-	w.until = until
-	w.learned.pause(until)
+// drawn returns what a pause has beyond what the server asked for: so that
+// processes which are told the same do not all come back in the same moment,
+// and all of the pause if it asked for nothing.
+func drawn(asked time.Duration, refusals int) time.Duration {
+	if asked > 0 {
+		return rand.N(min(asked/8, time.Second) + 1)
+	}
+	mean := longestPause
+	if refusals < 7 { // 200 ms << 6 is longer than 10 s
+		mean = min(mean, firstPause<<(refusals-1))
+	}
+	return mean*3/4 + rand.N(mean/2)
 }
 
 // accepted hears that the server answered something else than 429.
