@@ -217,7 +217,7 @@ func TestTheRateRises(t *testing.T) {
 				t.Fatalf("after a rise that was too much: %v, before it %v", got, learned)
 			}
 			rises := w.learned.changed.Add(hold)
-			time.Sleep(time.Until(rises) - 1500*time.Millisecond)
+			time.Sleep(time.Until(rises) - 1060*time.Millisecond)
 			send(2000)
 			time.Sleep(time.Until(rises) - 10*time.Millisecond)
 			if got := send(fewest); got != learned {
