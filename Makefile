@@ -24,7 +24,7 @@ lint: ## Run the linters and the specification's gates
 	bash api/lint/check.sh
 
 bench: ## Measure beside the peers, print the ratios and write them into README.md
-	cd facade/bench && $(GO) generate ./stock && $(GO) run . -readme ../../README.md
+	cd facade/bench && $(GO) generate ./... && $(GO) run . -readme ../../README.md
 
 reliability: ## Run the long tests: many processes, kill -9, a soak; figures are printed
 	$(GO) test -tags reliability -run Reliability -v -timeout 30m ./facade ./facade/auth/...
