@@ -14,6 +14,7 @@ build: ## Build the command into bin/
 	@$(GO) build -o bin/credkit ./cmd/credkit
 
 test: ## Run every test that takes under a minute, with the race detector
+	@.ci/setup
 	$(GO) vet ./...
 	$(GO) test -race ./...
 

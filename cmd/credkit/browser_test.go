@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
-
-	"github.com/credkit/credkit-go/facade/auth/pgstore/pgtest"
 )
 
 // TestLoginInABrowser runs credkit login, which opens "the browser"; what
@@ -111,25 +109,17 @@ func picture(t *testing.T, page context.Context, name string) { //nolint:revive 
 	}
 }
 
-// chromium starts a headless browser. On Debian, as root, a missing one is
-// installed; where there is none the test is skipped, or fails if the
-// environment has CI=true.
+// chromium starts a headless browser, which .ci/setup installs. Where there is
+// none the test is skipped, or fails if the environment has CI=true.
 func chromium(t *testing.T) context.Context {
 	t.Helper()
 	path := browserPath()
-	if path == "" {
-		t.Log("installing chromium")
-		if err := pgtest.InstallDebian("chromium", func() bool { return browserPath() != "" }); err != nil {
-			t.Log(err)
-		}
-		path = browserPath()
-	}
 	switch {
 	case path != "":
 	case os.Getenv("CI") == "true":
-		t.Fatal("no chromium, and CI=true")
+		t.Fatal("no chromium, and CI=true: run .ci/setup")
 	default:
-		t.Skip("NOT TESTED IN A BROWSER: no chromium is installed")
+		t.Skip("NOT TESTED IN A BROWSER: no chromium is installed; run .ci/setup")
 	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-dev-shm-usage", true))

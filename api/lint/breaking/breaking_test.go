@@ -84,7 +84,7 @@ func TestAChangeOfTheGoAPIMustBeAnnounced(t *testing.T) {
 - ./api/certn.ClientInterface.ListBadges: added
 - ./api/certn.ClientInterface.ListUsers: removed
 - ./api/server.ServerInterface.ListBadges: added
-- ./facade/auth/pgstore/pgtest.InstallDebian: removed
+- ./facade/auth/pgstore/pgtest.Server: removed
 `
 	changes, err := apiChanges(strings.NewReader(printed))
 	if err != nil {

@@ -1,36 +1,20 @@
 package pgtest
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"time"
-
-	"github.com/gofrs/flock"
 )
 
-// installBudget bounds the installation of a package.
-const installBudget = 5 * time.Minute
-
-var errMissing = errors.New("no PostgreSQL server is installed: install the package postgresql (or put initdb and postgres into PATH)")
+var errMissing = errors.New("no PostgreSQL server is installed: run .ci/setup, or put initdb and postgres into PATH")
 
 func isMissing(err error) bool { return errors.Is(err, errMissing) }
 
-// programs returns the folder of initdb, postgres and createdb, installing
-// them where that can be done.
+// programs returns the directory of initdb, postgres and createdb.
 func programs() (string, error) {
-	if bin, ok := find(); ok {
-		return bin, nil
-	}
-	there := func() bool { _, ok := find(); return ok }
-	if err := InstallDebian("postgresql", there); err != nil {
-		return "", fmt.Errorf("%w: %w", errMissing, err)
-	}
 	if bin, ok := find(); ok {
 		return bin, nil
 	}
@@ -86,36 +70,4 @@ func version(path string) int {
 		}
 	}
 	return 0
-}
-
-// InstallDebian installs one of Debian's packages, which needs root, unless it
-// is there already. One of several test binaries installs at a time, whatever
-// it installs: the others wait for it.
-func InstallDebian(name string, there func() bool) error {
-	if os.Geteuid() != 0 {
-		return errors.New("not root, so it was not installed")
-	}
-	if _, err := os.Stat("/etc/debian_version"); err != nil {
-		return errors.New("not Debian, so it was not installed")
-	}
-	lock := flock.New(filepath.Join(os.TempDir(), "credkit-apt.lock"))
-	if err := lock.Lock(); err != nil {
-		return err
-	}
-	defer func() { _ = lock.Close() }()
-	if there() {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), installBudget)
-	defer cancel()
-	for _, args := range [][]string{{"update"}, {"install", "-y", "--no-install-recommends", name}} {
-		// Somebody else's apt-get is waited for, too.
-		cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-o", "DPkg::Lock::Timeout=240"}, args...)...)
-		// In run level 1 a package starts no server of its own.
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("apt-get %s: %w\n%s", args[0], err, out)
-		}
-	}
-	return nil
 }

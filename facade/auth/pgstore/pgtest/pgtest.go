@@ -14,9 +14,9 @@
 //		…
 //	}
 //
-// It drives the programs of a PostgreSQL installation and needs no Go driver.
-// On Debian, as root, a missing installation is installed. Where there is none
-// the test is skipped, or fails if the environment has CI=true.
+// It drives the programs of a PostgreSQL installation, which .ci/setup installs,
+// and needs no Go driver. Where there is none the test is skipped, or fails if
+// the environment has CI=true.
 //
 // It is for credkit's own tests: the promise of stable names does not cover it.
 package pgtest
