@@ -100,7 +100,7 @@ func (c *client) send(ctx context.Context, id OperationID, s *callSettings, call
 	if s.response != nil {
 		*s.response = Response{Attempts: call.Attempts, Elapsed: time.Since(start)}
 		if resp != nil {
-			s.response.Status, s.response.Header, s.response.RequestID = resp.StatusCode, resp.Header, requestID(resp.Header)
+			s.response.Status, s.response.Header, s.response.RequestID = resp.StatusCode, r.secrets().Header(resp.Header), requestID(r.secrets(), resp.Header)
 		}
 	}
 	if err != nil {

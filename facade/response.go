@@ -39,10 +39,13 @@ func (r *result) newError() *Error {
 	}
 	if r.resp != nil {
 		e.Status = r.resp.StatusCode
-		e.RequestID = requestID(r.resp.Header)
+		e.RequestID = requestID(r.secrets(), r.resp.Header)
 	}
 	return e
 }
+
+// secrets redact what the response says: a server may repeat the token.
+func (r *result) secrets() safehttp.Secrets { return safehttp.NewSecrets(r.call.Token.Value()) }
 
 // failed is a call without a complete response.
 func (r *result) failed(err error) *Error {
@@ -88,17 +91,8 @@ func (r *result) bad(err error) *Error {
 	e := r.newError()
 	e.kind = ErrInvalidResponse
 	e.Message = "the response is not what this operation returns"
-	e.Err = redactPointer(err)
+	e.Err = r.secrets().RedactError(err) // it names members as the server does
 	return e
-}
-
-// redactPointer redacts the names in the pointer of a decoding error, which are
-// the server's.
-func redactPointer(err error) error {
-	if at, ok := errors.AsType[*wire.Error](err); ok {
-		return &wire.Error{Pointer: safehttp.Snippet([]byte(at.Pointer)), Problem: at.Problem}
-	}
-	return err
 }
 
 // stream turns an error met while a body is read into an Error.
@@ -160,42 +154,43 @@ func (r *result) checkType() error {
 	n, _ := r.resp.Body.Read(start) // what is there, and no waiting for more
 	e := r.newError()
 	e.kind = ErrInvalidResponse
-	e.Message = fmt.Sprintf("the response is %s, not JSON; is the base URL right?", safehttp.Snippet([]byte(header)))
-	e.Snippet = safehttp.Snippet(start[:n])
+	e.Message = fmt.Sprintf("the response is %s, not JSON; is the base URL right?", r.secrets().Snippet([]byte(header)))
+	e.Snippet = r.secrets().Snippet(start[:n])
 	return e
 }
 
 // explain reads what an error's body says, in whatever shape: nothing of it is
 // relied on.
 func (r *result) explain(e *Error, body []byte) {
+	secrets := r.secrets()
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {
 		if len(body) > 0 {
-			e.Snippet = safehttp.Snippet(body)
+			e.Snippet = secrets.Snippet(body)
 		}
 		return
 	}
-	e.Code, e.Message = problem(members)
+	e.Code, e.Message = problem(secrets, members)
 	if e.kind == ErrInvalid {
 		e.Fields = map[string][]string{}
-		fieldErrors(e.Fields, "", members)
+		fieldErrors(secrets, e.Fields, "", members)
 		if len(e.Fields) == 0 {
 			e.Fields = nil
 		}
 	}
 	if e.Message == "" && e.Code == "" && e.Fields == nil && len(members) > 0 {
-		e.Snippet = safehttp.Snippet(body)
+		e.Snippet = secrets.Snippet(body)
 	}
 }
 
 // problem finds the code and the sentence in the shapes that error bodies
 // commonly have: {"detail"}, {"details"}, {"message"}, {"error"},
 // {"error", "error_description"}, {"error": {…}}, {"code", "error_code", "msg"}.
-func problem(members map[string]json.RawMessage) (code, message string) {
+func problem(secrets safehttp.Secrets, members map[string]json.RawMessage) (code, message string) {
 	if inner := members["error"]; len(inner) > 0 && inner[0] == '{' {
 		var nested map[string]json.RawMessage
 		if json.Unmarshal(inner, &nested) == nil {
-			if code, message = problem(nested); code != "" || message != "" {
+			if code, message = problem(secrets, nested); code != "" || message != "" {
 				return code, message
 			}
 		}
@@ -204,7 +199,7 @@ func problem(members map[string]json.RawMessage) (code, message string) {
 		for _, name := range names {
 			var s string
 			if json.Unmarshal(members[name], &s) == nil && s != "" {
-				return safehttp.Snippet([]byte(s))
+				return secrets.Snippet([]byte(s))
 			}
 		}
 		return ""
@@ -237,10 +232,10 @@ var general = map[string]bool{
 
 // fieldErrors flattens lists of sentences keyed by field, nested as the
 // request was.
-func fieldErrors(into map[string][]string, path string, members map[string]json.RawMessage) {
+func fieldErrors(secrets safehttp.Secrets, into map[string][]string, path string, members map[string]json.RawMessage) {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		raw := members[name]
-		at := safehttp.Snippet([]byte(name))
+		at := secrets.Snippet([]byte(name))
 		if path != "" {
 			at = path + "." + at
 		}
@@ -255,23 +250,23 @@ func fieldErrors(into map[string][]string, path string, members map[string]json.
 			if one == "" || path == "" && general[name] {
 				continue
 			}
-			into[at] = []string{safehttp.Snippet([]byte(one))}
+			into[at] = []string{secrets.Snippet([]byte(one))}
 		case json.Unmarshal(raw, &all) == nil && len(all) > 0:
 			for _, s := range all[:min(len(all), maxSentences)] {
-				into[at] = append(into[at], safehttp.Snippet([]byte(s)))
+				into[at] = append(into[at], secrets.Snippet([]byte(s)))
 			}
 		case json.Unmarshal(raw, &nested) == nil && strings.Count(at, ".") < 8 && (path != "" || name != "error"):
-			fieldErrors(into, at, nested)
+			fieldErrors(secrets, into, at, nested)
 		}
 	}
 }
 
 // requestID reads the id that a server gave the request, if it gives one: no
 // header is documented for either service.
-func requestID(h http.Header) string {
+func requestID(secrets safehttp.Secrets, h http.Header) string {
 	for _, name := range []string{"X-Request-Id", "Request-Id", "X-Correlation-Id", "Cf-Ray"} {
 		if id := h.Get(name); id != "" {
-			return safehttp.Snippet([]byte(id))
+			return secrets.Snippet([]byte(id))
 		}
 	}
 	return ""

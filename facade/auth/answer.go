@@ -96,12 +96,15 @@ func (a *answer) member(name string, v any) {
 // is taken as bearer.
 func (a answer) bearer() bool { return a.tokenType == "" || strings.EqualFold(a.tokenType, "bearer") }
 
+// unreadableCode stands for a code that is not printed.
+const unreadableCode = "unreadable_code"
+
 // errorCode lets through what looks like a code (RFC 6749 has lower-case
 // letters and underscores), so that nothing that a server repeats gets into an
 // error.
 func errorCode(s string) string {
 	if len(s) > 64 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") != "" {
-		return "unreadable_code"
+		return unreadableCode
 	}
 	return s
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
@@ -77,10 +79,11 @@ type StoreError struct {
 }
 
 func storeError(op, key string, err error) *StoreError {
-	return &StoreError{Op: op, Key: key, err: guard(err)}
+	return &StoreError{Op: op, Key: key, err: safehttp.RedactError(err, key)}
 }
 
-// Error implements error. The store's own text is redacted.
+// Error implements error. The store's own text is redacted, but for the key
+// and for the paths that package os names.
 func (e *StoreError) Error() string {
 	s := fmt.Sprintf("auth: session %q: the store failed to %s it", e.Key, e.Op)
 	if e.Key == "" {
@@ -192,31 +195,14 @@ func (e *TokenError) LogValue() slog.Value {
 	return slog.GroupValue(a...)
 }
 
-// guarded is an error of somebody else's code: it can be asked what it is, but
-// prints redacted.
-type guarded struct {
-	text string
-	err  secretError
-}
-
-// secretError hides an error from fmt's verbs, as a pointer does.
-type secretError struct{ err *error }
-
+// guard is an error of somebody else's code that prints redacted.
 func guard(err error) error {
-	if err == nil {
-		return nil
+	var response *oauth2.RetrieveError
+	if errors.As(err, &response) && response.Response != nil { // it prints the body, which may repeat what was sent
+		return safehttp.NewRedactedError("oauth2: the token endpoint answered "+response.Response.Status, err)
 	}
-	var g *guarded
-	if errors.As(err, &g) {
-		return err
-	}
-	return &guarded{text: safehttp.Redact(err.Error()), err: secretError{&err}}
+	return safehttp.RedactError(err)
 }
-
-func (g *guarded) Error() string        { return g.text }
-func (g *guarded) GoString() string     { return g.text }
-func (g *guarded) Is(target error) bool { return errors.Is(*g.err.err, target) }
-func (g *guarded) As(target any) bool   { return errors.As(*g.err.err, target) }
 
 // waitError is what a caller gets whose context ended before a token came.
 func waitError(ctx context.Context, what string) error {

@@ -145,7 +145,7 @@ func (s *FileStore) Update(ctx context.Context, key string, f func(ctx context.C
 		err = s.write(key, next, room)
 	}
 	if err != nil {
-		return fmt.Errorf("auth: saving %q: %w%s", key, err, hint(err, s.path(key, recordSuffix)))
+		return fmt.Errorf("auth: saving %q: %w%s", key, err, hint(err, s.dir))
 	}
 	return nil
 }
@@ -271,10 +271,10 @@ func (s *FileStore) readFile(path string) (key string, record []byte, err error)
 	}
 	key, record, err = decodeRecord(content)
 	if err != nil {
-		return "", nil, fmt.Errorf("%s: %w: %w: remove it and sign in again", path, ErrCorruptRecord, err)
+		return "", nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: %w: remove it and sign in again", ErrCorruptRecord, err)}
 	}
 	if path != s.path(key, recordSuffix) {
-		return "", nil, fmt.Errorf("%s: %w: it is a copy of the record of %q: remove it and sign in again", path, ErrCorruptRecord, key)
+		return "", nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: it is a copy of the record of %q: remove it and sign in again", ErrCorruptRecord, key)}
 	}
 	return key, record, nil
 }
@@ -304,7 +304,7 @@ func (s *FileStore) checkDirectory() error {
 		return err
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("%s is not a directory", s.dir)
+		return &fs.PathError{Op: "open", Path: s.dir, Err: errors.New("not a directory")}
 	}
 	return checkPrivate(s.dir, info)
 }

@@ -85,7 +85,7 @@ func checkLocked(lock *flock.Flock, path string) error {
 		return err
 	}
 	if !locked.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file: remove it", path)
+		return &fs.PathError{Op: "lock", Path: path, Err: errors.New("not a regular file: remove it")}
 	}
 	if err := checkPrivate(path, locked); err != nil {
 		return err

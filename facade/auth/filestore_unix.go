@@ -16,16 +16,16 @@ const openNoWait = syscall.O_NONBLOCK
 // checkPrivate refuses a file or directory that somebody else owns or can reach.
 func checkPrivate(path string, info fs.FileInfo) error {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s belongs to user %d, but this process runs as user %d: give it to that user, or choose another directory",
-			path, stat.Uid, os.Geteuid())
+		return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it belongs to user %d, but this process runs as user %d: give it to that user, or choose another directory",
+			stat.Uid, os.Geteuid())}
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		want := 0o600
 		if info.IsDir() {
 			want = 0o700
 		}
-		return fmt.Errorf("%s has mode %#o, so others can reach the tokens in it: run chmod %#o on it, or choose another directory",
-			path, mode, want)
+		return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it has mode %#o, so others can reach the tokens in it: run chmod %#o on it, or choose another directory",
+			mode, want)}
 	}
 	return nil
 }

@@ -133,7 +133,7 @@ func TestFileStoreRefusesAPipeInALocksPlace(t *testing.T) {
 		t.Error("f was called")
 		return nil, nil
 	})
-	if err == nil || !strings.Contains(err.Error(), lock+" is not a regular file") {
+	if err == nil || !strings.Contains(err.Error(), lock+": not a regular file: remove it") {
 		t.Errorf("Update gave %v, want an error that names the file", err)
 	}
 	wantRecord(t, store, "worker-42", "record")

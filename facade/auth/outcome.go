@@ -61,7 +61,7 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
-	err    error // of the request, or of reading the body
+	err    error // of the request, or of reading the body; post redacts it
 	sent   bool  // false only if it is certain that nothing was
 }
 
@@ -69,7 +69,7 @@ type reply struct {
 // as well be said of the client's own secret, if it is confidential, ends no
 // session: one wrong setting would end all of them.
 func judge(r reply, url, grant string, confidential bool, now time.Time) (outcome, answer, *TokenError) {
-	e := &TokenError{URL: url, Grant: grant, Status: r.status, err: guard(r.err)}
+	e := &TokenError{URL: url, Grant: grant, Status: r.status, err: r.err}
 	fail := func(o outcome, problem string) (outcome, answer, *TokenError) {
 		e.outcome, e.Problem = o, problem
 		return o, answer{}, e

@@ -74,8 +74,21 @@ func (p *poster) post(ctx context.Context, grant string, form url.Values) (answe
 	ctx, cancel := context.WithTimeout(ctx, TokenTimeout)
 	defer cancel()
 	r := p.send(ctx, grant, form)
+	secrets := p.secrets(form)
+	r.err = secrets.RedactError(r.err)
 	_, a, err := judge(r, p.url, grant, !p.client.secret.isZero(), time.Now())
+	if err != nil && codes[err.Code] == granted && secrets.Holds(err.Code) {
+		err.Code = unreadableCode // a token may have the form of a code
+	}
 	return a, err
+}
+
+// secrets are what a request with form carries that no error may repeat.
+func (p *poster) secrets(form url.Values) safehttp.Secrets {
+	r := http.Request{Header: http.Header{}}
+	p.client.identify(r.Header, url.Values{})
+	return safehttp.NewSecrets(strings.TrimPrefix(r.Header.Get("Authorization"), "Basic "), p.client.secret.reveal(),
+		form.Get("refresh_token"), form.Get("code"), form.Get("code_verifier"))
 }
 
 func (p *poster) send(ctx context.Context, grant string, form url.Values) reply {

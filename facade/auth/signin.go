@@ -146,7 +146,7 @@ func Complete(ctx context.Context, e Endpoint, app App, p Pending, query url.Val
 		return Grant{}, &SignInError{Problem: "it was completed before: start again", err: errSpent}
 	}
 	if code := query.Get("error"); code != "" {
-		return Grant{}, &SignInError{Code: errorCode(code), Description: describe(query.Get("error_description")), Problem: "the server refused"}
+		return Grant{}, &SignInError{Code: errorCode(code), Description: describe(query.Get("error_description"), state.State, state.Verifier), Problem: "the server refused"}
 	}
 	code := query.Get("code")
 	if code == "" || len(query["code"]) != 1 {
@@ -172,10 +172,10 @@ func exchangeCode(ctx context.Context, poster *poster, p *pendingState, spent *l
 	return Grant{}, te
 }
 
-// describe makes a server's text fit for a page and a terminal.
-func describe(s string) string {
+// describe makes a server's text fit for a page and a terminal, without secrets.
+func describe(s string, secrets ...string) string {
 	const most = 300
-	s = strings.TrimSpace(safehttp.Redact(s))
+	s = strings.TrimSpace(safehttp.NewSecrets(secrets...).Redact(s))
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most]) + "…"
 	}

@@ -11,44 +11,68 @@ import (
 // ParseBase reads the base URL of a service. It takes https anywhere and http
 // on a loopback host (127.0.0.0/8, ::1, localhost), without user information,
 // query or fragment. A path prefix is kept, trailing slashes are trimmed. The
-// error names what is wrong and never repeats user information.
+// error says what is wrong and repeats nothing of raw: in a URL that cannot be
+// read, the password may be in any place.
 func ParseBase(raw string) (*url.URL, error) {
 	if strings.TrimSpace(raw) == "" {
 		return nil, errors.New("base URL is empty: give one such as https://api.example.com")
 	}
 	u, err := url.Parse(raw)
-	if err != nil {
-		// url.Error repeats the whole URL, which may hold a password.
-		var ue *url.Error
-		if errors.As(err, &ue) {
-			err = ue.Err
-		}
-		return nil, fmt.Errorf("base URL cannot be read: %s", Redact(err.Error()))
-	}
 	switch {
+	case err != nil:
+		return nil, fmt.Errorf("base URL cannot be read: %s: want one such as https://api.example.com", unreadable(err))
 	case u.User != nil:
 		return nil, errors.New("base URL must not contain user information: pass credentials as options")
+	case u.Scheme == "":
+		return nil, errors.New("base URL has no scheme: write it as https://host")
 	case u.Opaque != "" || u.Hostname() == "":
-		return nil, fmt.Errorf("base URL %q has no host: write it as https://host", u.Redacted())
+		return nil, errors.New("base URL has no host: write it as https://host")
 	case u.RawQuery != "" || u.ForceQuery:
-		return nil, fmt.Errorf("base URL of %s must not have a query", u.Host)
+		return nil, errors.New("base URL must not have a query: leave out what follows the question mark")
 	case u.Fragment != "" || strings.Contains(raw, "#"):
-		return nil, fmt.Errorf("base URL of %s must not have a fragment", u.Host)
+		return nil, errors.New("base URL must not have a fragment: leave out what follows the #")
 	}
 	switch strings.ToLower(u.Scheme) {
 	case "https":
 	case "http":
 		if !loopback(u.Hostname()) {
-			return nil, fmt.Errorf("base URL http://%s would send tokens in the clear: use https (http is for loopback hosts only)", u.Host)
+			return nil, errors.New("base URL begins with http:// and would send tokens in the clear: use https (http is for loopback hosts only)")
 		}
 	default:
-		return nil, fmt.Errorf("base URL scheme %q is not https", u.Scheme)
+		return nil, errors.New("base URL does not begin with https://")
 	}
 	u.Scheme = strings.ToLower(u.Scheme)
 	u.Host = strings.TrimPrefix(Origin(u), u.Scheme+"://")
 	u.Path = strings.TrimRight(u.Path, "/")
 	u.RawPath = strings.TrimRight(u.RawPath, "/")
 	return u, nil
+}
+
+// unreadable says why a URL could not be parsed, without a word of it.
+func unreadable(err error) string {
+	var escape url.EscapeError
+	var host url.InvalidHostError
+	text := err.Error()
+	var parse *url.Error
+	if errors.As(err, &parse) { // repeats the whole URL
+		text = parse.Err.Error()
+	}
+	switch {
+	case errors.As(err, &escape):
+		return "a % is not followed by two hexadecimal digits"
+	case errors.As(err, &host):
+		return "its host has a character that none has"
+	case strings.Contains(text, "invalid port"):
+		return "its port is not a number; a user name and a password do not belong into it"
+	case strings.Contains(text, "colon"):
+		return "it does not begin with a scheme"
+	case strings.Contains(text, "control character"):
+		return "it has a control character, such as the line end of a file"
+	case strings.Contains(text, "userinfo"):
+		return "it has user information, which is not allowed"
+	default:
+		return "it is not a URL (RFC 3986)"
+	}
 }
 
 // Origin returns the scheme://host[:port] of u (RFC 6454 section 6.2): in

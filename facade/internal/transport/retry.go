@@ -207,7 +207,7 @@ func final(err error) bool {
 
 func reason(resp *http.Response, err error) string {
 	if err != nil {
-		return safehttp.Redact(err.Error())
+		return err.Error() // a NetworkError prints redacted
 	}
 	return resp.Status
 }

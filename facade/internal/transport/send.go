@@ -10,29 +10,40 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
 // NetworkError says that a request brought no answer.
 type NetworkError struct {
+	// Host is where the request went.
+	Host string
 	// Unsent says that for certain no byte of the request left the process.
 	Unsent bool
-	// Err is the cause.
+	// Err is the cause. It prints redacted: it may quote the server, a proxy's
+	// address or a header.
 	Err error
 }
 
 // Error implements error.
 func (e *NetworkError) Error() string {
-	// The cause may quote the server, a proxy's address or a header.
-	cause := safehttp.Snippet([]byte(e.Err.Error()))
+	cause := abridged(e.Err.Error())
 	if e.Unsent {
-		return "the request could not be sent: " + cause
+		return "the request to " + e.Host + " could not be sent: " + cause
 	}
-	return "the request brought no answer: " + cause
+	return "no response from " + e.Host + ": " + cause
+}
+
+// abridged is a text without its middle if it is long. The end of the error of
+// a certificate with many names is what it should have been.
+func abridged(text string) string {
+	const begin, end = 150, 80
+	if len(text) <= begin+end {
+		return text
+	}
+	return strings.ToValidUTF8(text[:begin], "") + "…" + strings.ToValidUTF8(text[len(text)-end:], "")
 }
 
 // Unwrap returns the cause.
@@ -73,13 +84,13 @@ func send(client *http.Client, timeout time.Duration, userAgent string) Handler 
 			if ctx.Err() != nil {
 				return nil, Ended(ctx)
 			}
-			return nil, &NetworkError{Unsent: trace.unsent(err), Err: cause(limited, err)}
+			return nil, &NetworkError{Host: req.URL.Host, Unsent: trace.unsent(err), Err: call.secrets().RedactError(cause(limited, err))}
 		}
 		stream := call.Stream && succeeded(resp) // an error is read at once
 		if stream {
 			watch.pause()
 		}
-		resp.Body = &watchedBody{body: resp.Body, ctx: limited, caller: ctx, watch: watch, stream: stream}
+		resp.Body = &watchedBody{body: resp.Body, call: call, ctx: limited, caller: ctx, watch: watch, stream: stream}
 		return resp, nil
 	}
 }
@@ -169,6 +180,7 @@ func (w *watch) end() {
 // watchedBody is a body whose reads are under the watch.
 type watchedBody struct {
 	body        io.ReadCloser
+	call        *Call
 	ctx, caller context.Context
 	watch       *watch
 	stream      bool
@@ -191,6 +203,8 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 			err = Ended(b.caller)
 		case errors.As(context.Cause(b.ctx), &timeout):
 			err = timeout
+		case err != io.ErrUnexpectedEOF: //nolint:errorlint // that one says nothing of its own
+			err = b.call.secrets().RedactError(err)
 		}
 	}
 	return n, err

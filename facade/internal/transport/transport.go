@@ -45,6 +45,9 @@ type Call struct {
 	GaveUp string
 }
 
+// secrets are what no text that follows from the call may repeat.
+func (c *Call) secrets() safehttp.Secrets { return safehttp.NewSecrets(c.Token.Value()) }
+
 // Handler makes a call. The body of a response must be closed by the caller.
 type Handler func(ctx context.Context, call *Call) (*http.Response, error)
 

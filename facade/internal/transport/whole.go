@@ -29,7 +29,7 @@ func whole(next Handler, limit int64) Handler {
 		case errors.As(err, &large), ctx.Err() != nil:
 			return nil, err
 		default:
-			return nil, &NetworkError{Err: err}
+			return nil, &NetworkError{Host: call.Request.URL.Host, Err: err}
 		}
 	}
 }
