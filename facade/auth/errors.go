@@ -199,7 +199,11 @@ func (e *TokenError) LogValue() slog.Value {
 func guard(err error) error {
 	var response *oauth2.RetrieveError
 	if errors.As(err, &response) && response.Response != nil { // it prints the body, which may repeat what was sent
-		return safehttp.NewRedactedError("oauth2: the token endpoint answered "+response.Response.Status, err)
+		text := "oauth2: the token endpoint responded " + response.Response.Status
+		if codes[response.ErrorCode] != granted {
+			text += " (" + response.ErrorCode + ")"
+		}
+		return safehttp.NewRedactedError(safehttp.Redact(text), err)
 	}
 	return safehttp.RedactError(err)
 }
