@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/credkit/credkit-go/api/cosmic"
@@ -17,6 +19,29 @@ type certsCommand struct {
 	Type     []string `placeholder:"SLUG" help:"Only those of this type. May be repeated."`
 	Status   []string `placeholder:"WORD" help:"Only those with this word as their validity, lifecycle or verification status. May be repeated."`
 	Limit    count    `placeholder:"N" help:"Stop after so many. Default: all of them."`
+
+	read statuses
+}
+
+// statuses are the words that certifications had while --status was looked for.
+type statuses struct {
+	certifications int
+	words          map[string]bool
+}
+
+// How many words are kept, and of how many bytes: a server may send any.
+const (
+	mostWords  = 20
+	mostOfWord = 64
+)
+
+func (s *statuses) add(words ...string) {
+	s.certifications++
+	for _, word := range words {
+		if word != "" && len(word) <= mostOfWord && len(s.words) < mostWords {
+			s.words[word] = true
+		}
+	}
 }
 
 // Run lists the certifications of who is signed in.
@@ -42,7 +67,12 @@ func (c *certsCommand) Run(ctx context.Context, p *program) error {
 		certifications = certifications.PageSize(int(c.Limit))
 	}
 	n, err := list(p, certifications.All(ctx), c.Limit, newRows(p, certificationLayout(now)))
-	if err == nil && n == 0 && p.format() == asTable {
+	switch {
+	case err != nil || n > 0:
+	case c.read.certifications > 0: // said also in a pipe: it may be the word that is wrong
+		p.say("credkit: none of %s has the status %s; they have: %s", counted(c.read.certifications, "certification"),
+			strings.Join(c.Status, " or "), printable(strings.Join(slices.Sorted(maps.Keys(c.read.words)), ", ")))
+	case p.format() == asTable:
 		p.say("no certifications%s", map[bool]string{true: " that fit", false: ""}[len(matches) > 0])
 	}
 	return err
@@ -65,10 +95,11 @@ func (c *certsCommand) matches(p *program, now time.Time) (matches []facade.Matc
 	}
 	if len(c.Status) > 0 {
 		c.tellUnknown(p)
+		c.read.words = map[string]bool{}
 		matches = append(matches, facade.Matching("a certification with that status", func(cert facade.Certification) bool {
-			return slices.Contains(c.Status, string(cert.ValidityStatus)) ||
-				slices.Contains(c.Status, string(cert.LifecycleStatus)) ||
-				slices.Contains(c.Status, string(cert.VerificationStatus))
+			words := []string{string(cert.ValidityStatus), string(cert.LifecycleStatus), string(cert.VerificationStatus)}
+			c.read.add(words...)
+			return slices.ContainsFunc(words, func(word string) bool { return slices.Contains(c.Status, word) })
 		}))
 	}
 	return matches, nil
@@ -80,7 +111,7 @@ func (c *certsCommand) matches(p *program, now time.Time) (matches []facade.Matc
 func (c *certsCommand) tellUnknown(p *program) {
 	for _, word := range c.Status {
 		if !cosmic.LifecycleStatus(word).Valid() && !cosmic.VerificationStatus(word).Valid() && !cosmic.ValidityStatus(word).Valid() {
-			p.say("credkit: --status %q is no word that openapi.yaml knows, such as %s, %s or %s; looking for it all the same",
+			p.say("credkit: --status %q is not documented (%s, %s and %s are); reading the list for it all the same",
 				word, cosmic.LifecycleStatusActive, cosmic.VerificationStatusUnverified, cosmic.ValidityStatusValid)
 		}
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,8 +45,12 @@ func (p *program) format() format {
 }
 
 // isTerminal reports whether stdout is a terminal.
-func (p *program) isTerminal() bool {
-	return p.terminal != nil && term.IsTerminal(int(p.terminal.Fd())) //nolint:gosec // a descriptor fits
+func (p *program) isTerminal() bool { return p.terminal != nil && isTerminal(p.terminal) }
+
+// isTerminal reports whether what is written leads to a terminal.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a descriptor fits
 }
 
 // width is how many columns stdout has; 0 if that is nobody's concern.
@@ -112,9 +118,11 @@ func commands(r rune) bool {
 }
 
 // csvCell makes a service's text fit for a spreadsheet and a terminal: without
-// control characters but tab and line feed, and preceded by an apostrophe where
-// a spreadsheet would take it for a formula (OWASP, "CSV Injection"). A plain
-// number is none, whatever its sign.
+// control characters but tab and line feed, and with an apostrophe before what
+// a spreadsheet would take for a formula (OWASP, "CSV Injection"): at the
+// beginning, and behind each semicolon, tab and line feed, at which a spreadsheet
+// set to another separator begins a cell. A plain number is none, whatever its
+// sign.
 func csvCell(text string) string {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	text = strings.Map(func(r rune) rune {
@@ -127,12 +135,17 @@ func csvCell(text string) string {
 			return r
 		}
 	}, text)
-	first, _ := utf8.DecodeRuneInString(text)
-	if !strings.ContainsRune("=+-@\t\n＝＋－＠", first) || plainNumber.MatchString(text) {
+	if plainNumber.MatchString(text) {
 		return text
 	}
-	return "'" + text
+	text = innerFormula.ReplaceAllString(text, "$1'$2")
+	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune("=+-@\t\n＝＋－＠", first) {
+		return "'" + text
+	}
+	return text
 }
+
+var innerFormula = regexp.MustCompile(`([;\t\n])([=+@＝＋－＠-])`)
 
 var plainNumber = regexp.MustCompile(`^[+-]?[0-9]+(\.[0-9]+)?$`)
 

@@ -200,10 +200,14 @@ func TestCSVHasNoFormulaAndNoControlCharacter(t *testing.T) {
 		`+1+cmd|' /C calc'!A0`:                    `'+1+cmd|' /C calc'!A0`,
 		`-2+3`:                                    `'-2+3`,
 		`@SUM(A1)`:                                `'@SUM(A1)`,
-		`\t=1+1`:                                  "'\t=1+1",
-		`\r=1+1`:                                  "'\n=1+1",
+		`\t=1+1`:                                  "'\t'=1+1",
+		`\r=1+1`:                                  "'\n'=1+1",
 		`\u001b=1+1`:                              `'=1+1`,
 		`＝1+1`:                                    `'＝1+1`,
+		`a;=1+1;b`:                                `a;'=1+1;b`,
+		`a\n=1+1`:                                 "a\n'=1+1",
+		`a\t@SUM(A1)`:                             "a\t'@SUM(A1)",
+		`a\u0085;\u001b\u009b=1+1`:                `a;'=1+1`,
 		`-12`:                                     `-12`,
 		`+1.5`:                                    `+1.5`,
 		`a=b`:                                     `a=b`,
@@ -246,7 +250,7 @@ func TestAStatusThatNobodyKnowsIsSaidBeforeTheListIsRead(t *testing.T) {
 	}
 	got := w.run(t, "certs", "--status", "nonsense", "--status", "valid").expect(t, exitFailed)
 	first, rest, _ := strings.Cut(got.stderr, "\n")
-	if first != `credkit: --status "nonsense" is no word that openapi.yaml knows, such as active, unverified or valid; looking for it all the same` {
+	if first != `credkit: --status "nonsense" is not documented (active, unverified and valid are); reading the list for it all the same` {
 		t.Errorf("the first line is %q", first)
 	}
 	if strings.Contains(rest, "--status") {

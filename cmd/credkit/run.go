@@ -42,7 +42,7 @@ type program struct {
 	// terminal is what is behind stdout, if it is a file: perhaps a terminal.
 	terminal *os.File
 	output   format       // as asked for; empty lets stdout decide
-	logger   *slog.Logger // nil without -v
+	logger   *slog.Logger // the log with -v, notices on a terminal, otherwise nil
 	now      func() time.Time
 	// closers are called in turn, the last one first, once the command is done.
 	closers []func(context.Context) error
@@ -99,8 +99,11 @@ func (p *program) run(ctx context.Context, args []string) (err error) {
 		return usagef("%w\n  see: credkit %s--help", err, named(args))
 	}
 	p.output = g.Output
-	if g.Verbose {
+	switch {
+	case g.Verbose:
 		p.logger = newLogger(p.stderr)
+	case isTerminal(p.stderr):
+		p.logger = slog.New(notices{p.stderr})
 	}
 	defer func() {
 		if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
