@@ -123,9 +123,7 @@ func chromium(t *testing.T) context.Context {
 	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-dev-shm-usage", true))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), append(opts, chromedp.WSURLReadTimeout(10*time.Minute))...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
@@ -143,12 +141,10 @@ func browserPath() string {
 
 func waitForFile(t *testing.T, path string, stderr *locked) string {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for {
 		if content, err := os.ReadFile(path); err == nil {
 			return strings.TrimSpace(string(content))
 		}
-		if time.Now().After(end) {
-			t.Fatalf("no browser was opened: %s", stderr.String())
-		}
+		ending(t, "no browser was opened: %s", stderr.String())
 	}
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
@@ -262,5 +265,57 @@ func TestAConnectionThatBreaksIsNotAReaderThatLeaves(t *testing.T) {
 	broken := fmt.Errorf("write tcp 127.0.0.1:1234: %w", syscall.EPIPE)
 	if code := exitCode(broken); code != exitFailed || explain(broken) == "" {
 		t.Errorf("exit %d, text %q", code, explain(broken))
+	}
+}
+
+func TestAStatusThatNoCertificationHasIsToldWithThoseThatThereAre(t *testing.T) {
+	w := certsWorld(t, fullCert, bareCert, `{"id":"33333333-3333-4333-8333-333333333333","validity_status":"x\u001b[31m","lifecycle_status":"`+strings.Repeat("long", 50)+`"}`)
+	for _, f := range []format{asTable, asJSON, asJSONL, asCSV} {
+		got := w.run(t, "certs", "-o", string(f), "--status", "nonsense,valid").expect(t, exitDone)
+		const want = "credkit: none of 3 certifications has the status nonsense or valid; they have: a-new-word, active, expired, unverified, x[31m\n"
+		if !strings.HasSuffix(got.stderr, "\n"+want) {
+			t.Errorf("%s: %q", f, got.stderr)
+		}
+	}
+	if got := w.run(t, "certs", "--status", "active").expect(t, exitDone); got.stderr != "" {
+		t.Errorf("%q", got.stderr)
+	}
+}
+
+// What the service sent is what is printed, null and empty included.
+func TestJSONIsWhatTheServiceSent(t *testing.T) {
+	const nothings = `"expires_on":null,"issuer_name":"","certification_type":{"slug":"","title":null,"x":{}},"unknown":[],"zero":0,"no":false,"none":null`
+	const someID = `"id":"22222222-2222-4222-8222-222222222222"`
+	const user = `{` + someID + `,"email":"","first_name":null,"team":{"id":null,"owners":[]},"is_active":false,"count":0}`
+	w := newWorld(t, sandbox.Certifications(`{`+someID+`,`+nothings+`}`), sandbox.CertnUsers(user)).withToken(t)
+	for _, me := range []string{
+		`{"user":{` + someID + `,"email":null,"display_name":"","unknown":{"x":[]}},"scopes":[],"unknown":{"deep":null}}`,
+		`{"user":{` + someID + `},"scopes":null}`,
+		`{"user":{` + someID + `},"scopes":[],"organizations":[],"accessible_member_ids":[]}`,
+		`{"organizations":[{` + someID + `,"name":null,"x":0}],"organization_memberships":[],"scopes":["a:b"]}`,
+	} {
+		w.Heal()
+		if err := w.Fail(sandbox.On("getMe"), sandbox.Status(200), sandbox.Body("application/json", []byte(me))); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range []format{asJSON, asJSONL} {
+			sameJSON(t, w.run(t, "me", "-o", string(f)).expect(t, exitDone).stdout, me)
+		}
+	}
+	w.Heal()
+	sameJSON(t, w.run(t, "certs", "-o", "jsonl").expect(t, exitDone).stdout, `{`+someID+`,`+nothings+`}`)
+	sameJSON(t, w.run(t, "certs", "-o", "json").expect(t, exitDone).stdout, `[{`+someID+`,`+nothings+`}]`)
+	sameJSON(t, w.run(t, "users", "-o", "jsonl").expect(t, exitDone).stdout, user)
+	sameJSON(t, w.run(t, "users", "-o", "json").expect(t, exitDone).stdout, `[`+user+`]`)
+}
+
+func sameJSON(t *testing.T, got, want string) {
+	t.Helper()
+	var a, b any
+	if err := errors.Join(json.Unmarshal([]byte(got), &a), json.Unmarshal([]byte(want), &b)); err != nil {
+		t.Fatalf("%v in %s", err, got)
+	}
+	if diff := cmp.Diff(b, a); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -5,7 +5,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"html"
 	"io"
 	"net/http"
@@ -25,9 +24,7 @@ import (
 // process is the built command, with nothing in its environment but env.
 func process(t *testing.T, env map[string]string, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, built(t), args...)
+	cmd := exec.CommandContext(t.Context(), built(t), args...)
 	cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}
 	for name, value := range env {
 		if name != "unset" {
@@ -161,34 +158,45 @@ func TestHeadEndsAListQuietly(t *testing.T) {
 	}
 }
 
-// renewing is a command that waits for an access token which the sandbox is
-// slow to give.
-func renewing(t *testing.T, slow ...sandbox.Part) (*world, *exec.Cmd, *locked) {
+// renewing is a command that waits for an access token, which the sandbox gives
+// once release is closed.
+func renewing(t *testing.T) (w *world, cmd *exec.Cmd, stderr *locked, release chan struct{}) {
 	t.Helper()
-	w := newWorld(t, sandbox.TokenLifetime(time.Second))
+	w = newWorld(t, sandbox.TokenLifetime(time.Second))
 	w.login(t).expect(t, exitDone)
-	time.Sleep(time.Second)
-	if err := w.Fail(append([]sandbox.Part{sandbox.On(sandbox.OpToken)}, slow...)...); err != nil {
+	time.Sleep(time.Second) // by then the token has expired
+	begun := make(chan struct{})
+	release = make(chan struct{})
+	if err := w.Fail(sandbox.On(sandbox.OpToken), sandbox.Times(1), sandbox.Do(func(to http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-release
+		w.CosmicHandler().ServeHTTP(to, r)
+	})); err != nil {
 		t.Fatal(err)
 	}
-	before := w.Count(sandbox.OpToken)
-	cmd := process(t, w.env, "me")
-	_, stderr := started(t, cmd)
-	for end := time.Now().Add(20 * time.Second); w.Count(sandbox.OpToken) == before; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("no renewal began: %s", stderr.String())
+	cmd = process(t, w.env, "me")
+	_, stderr = started(t, cmd)
+	for {
+		select {
+		case <-begun:
+			return w, cmd, stderr, release
+		default:
+			ending(t, "no renewal began: %s", stderr.String())
 		}
 	}
-	return w, cmd, stderr
 }
+
+const stillSaving = "credkit: saving a token that is being renewed; Ctrl-C again ends at once\n"
 
 func TestInterruptSavesWhatIsBeingRenewed(t *testing.T) {
 	t.Parallel()
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		w, cmd, stderr := renewing(t, sandbox.Delay(700*time.Millisecond), sandbox.Times(1))
+		w, cmd, stderr, release := renewing(t)
 		signalled(t, cmd, s)
+		waitFor(t, stderr, stillSaving) // it has heard
+		close(release)
 		_ = cmd.Wait()
-		if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || stderr.String() != "credkit: interrupted\n" {
+		if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || stderr.String() != stillSaving+"credkit: interrupted\n" {
 			t.Errorf("%v: exit %d, stderr %q", s, code, stderr.String())
 		}
 		// The rotation was received and saved: the next command needs no
@@ -202,11 +210,21 @@ func TestInterruptSavesWhatIsBeingRenewed(t *testing.T) {
 
 func TestASecondInterruptEndsTheCommandAtOnce(t *testing.T) {
 	t.Parallel()
-	_, cmd, stderr := renewing(t, sandbox.Hang())
+	_, cmd, stderr, release := renewing(t)
+	defer close(release)
 	signalled(t, cmd, syscall.SIGINT)
-	time.Sleep(200 * time.Millisecond)
-	signalled(t, cmd, syscall.SIGINT)
-	_ = cmd.Wait()
+	waitFor(t, stderr, stillSaving)
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	for again := true; again; { // until the first was heard of by all who have to
+		_ = cmd.Process.Signal(syscall.SIGINT) // it may have ended
+		select {
+		case <-ended:
+			again = false
+		default:
+			ending(t, "it goes on")
+		}
+	}
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGINT {
 		t.Errorf("it ended with %v: %s", cmd.ProcessState, stderr.String())
 	}

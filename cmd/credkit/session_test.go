@@ -275,3 +275,19 @@ func TestExitCodeOfJoinedErrors(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+func TestLoginThatIsInterruptedEndsWith130(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var stdout, stderr locked
+	done := make(chan int, 1)
+	go func() {
+		done <- run(ctx, []string{"login", "--no-browser", "--port", strconv.Itoa(w.port)}, w.getenv, strings.NewReader(""), &stdout, &stderr)
+	}()
+	waitFor(t, &stdout, "/authorize?")
+	cancel()
+	if code := <-done; code != exitInterrupted || !strings.HasSuffix(stderr.String(), "credkit: interrupted\n") {
+		t.Errorf("exit %d: %s", code, stderr.String())
+	}
+}

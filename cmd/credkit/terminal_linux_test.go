@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -92,4 +93,30 @@ func TestATerminalGetsATableInColourThatFits(t *testing.T) {
 		t.Errorf("colour on a dumb terminal: %q", got)
 	}
 	contain(t, onTerminal(t, process(t, w.env, "certs", "-o", "jsonl"), 80), `{"certification_type":`)
+}
+
+// Who waits at a terminal is told why, although stdout is a pipe; a script is
+// not.
+func TestALongWaitIsToldOfOnATerminal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if err := w.Fail(sandbox.On("listUsers"), sandbox.Times(1), sandbox.Status(429), sandbox.RetryAfter("2")); err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := terminal(t, 80)
+	cmd := process(t, w.env, "users", "-o", "csv")
+	cmd.Stderr = theirs
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	_ = theirs.Close()
+	said, _ := io.ReadAll(ours) // ends in EIO
+	contain(t, string(said), "credkit: ", "(listUsers): ")
+
+	if err := w.Fail(sandbox.On("listUsers"), sandbox.Times(1), sandbox.Status(429), sandbox.RetryAfter("2")); err != nil {
+		t.Fatal(err)
+	}
+	if got := ran(t, w.env, "users", "-o", "csv").expect(t, exitDone); got.stderr != "" {
+		t.Errorf("a script is told: %q", got.stderr)
+	}
 }
