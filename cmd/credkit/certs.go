@@ -81,10 +81,12 @@ func (c *certsCommand) Run(ctx context.Context, p *program) error {
 // matches are the filters as the facade has them.
 func (c *certsCommand) matches(p *program, now time.Time) (matches []facade.Match[facade.Certification], err error) {
 	switch {
-	case slices.Contains(c.Type, "") || slices.Contains(c.Status, ""):
-		return nil, usagef("an empty word as --type or --status matches nothing")
+	case slices.Contains(c.Type, ""):
+		return nil, usagef("--type must not be empty: want a slug such as epa-608, or several with commas between")
+	case slices.Contains(c.Status, ""):
+		return nil, usagef("--status must not be empty: want a word such as %s, or several with commas between", cosmic.ValidityStatusValid)
 	case c.Expiring > 0 && c.Expired:
-		return nil, usagef("--expiring and --expired exclude each other: what has expired does not expire any more")
+		return nil, usagef("give --expiring or --expired, not both: what has expired does not expire any more")
 	case c.Expiring > 0:
 		matches = append(matches, facade.Expiring(now, time.Duration(c.Expiring)))
 	case c.Expired:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
@@ -44,7 +45,7 @@ func (p *program) cosmicCredentials(ctx context.Context) (auth.Credentials, erro
 func (p *program) cosmicEndpoint() (auth.Endpoint, error) {
 	endpoint, err := facade.CosmicEndpoint(p.options(p.cosmicBase())...)
 	if err != nil {
-		return endpoint, usagef("%s: %w", envCosmicBase, err)
+		return endpoint, wrongBase(envCosmicBase, err)
 	}
 	return endpoint, nil
 }
@@ -104,7 +105,16 @@ func (p *program) certn(more ...facade.Option) (*facade.Certn, error) {
 	}
 	client, err := facade.NewCertn(auth.ClientCredentials(id, secret), p.options(p.certnBase(), more...)...)
 	if err != nil {
-		return nil, usagef("%s: %w", envCertnBase, err)
+		return nil, wrongBase(envCertnBase, err)
 	}
 	return client, nil
+}
+
+// wrongBase is the error of a client whose base URL is the variable's value;
+// that it is a client's is no news.
+func wrongBase(variable string, err error) error {
+	if inner := errors.Unwrap(err); inner != nil {
+		err = inner
+	}
+	return usagef("%s: %w", variable, err)
 }

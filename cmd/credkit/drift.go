@@ -50,7 +50,7 @@ func (c *driftCommand) file(ctx context.Context, p *program, checker *drift.Chec
 	if c.File != "-" {
 		f, err := os.Open(c.File)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, usagef("--file: %w", err)
 		}
 		defer func() { _ = f.Close() }() // only read
 		body = f

@@ -26,7 +26,7 @@ const (
 func (f *format) UnmarshalText(text []byte) error {
 	known := []format{asTable, asJSON, asJSONL, asCSV}
 	if !slices.Contains(known, format(text)) {
-		return fmt.Errorf("%q is none of table, json, jsonl and csv", text)
+		return fmt.Errorf("want table, json, jsonl or csv, got %q", text)
 	}
 	*f = format(text)
 	return nil

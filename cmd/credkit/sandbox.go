@@ -42,7 +42,7 @@ func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 	defer sb.Close()
 	if c.Flaky > 0 {
 		if err := sb.Fail(sandbox.On(allOperations()...), sandbox.Percent(c.Flaky), sandbox.Status(503)); err != nil {
-			return usageError{err}
+			return usagef("--flaky %v: want a percentage, more than 0 and at most 100", c.Flaky)
 		}
 	}
 	if err := c.introduce(p, sb); err != nil {

@@ -20,7 +20,7 @@ var units = map[byte]time.Duration{
 // UnmarshalText reads numbers that are each followed by a unit: w, d (24
 // hours), h, m or s.
 func (s *span) UnmarshalText(text []byte) error {
-	wrong := fmt.Errorf("%q is no length of time: write 30d, 2w or 36h", text)
+	wrong := fmt.Errorf("want a length of time such as 30d, 2w or 36h, got %q", text)
 	var total, n int64
 	digits := 0
 	for _, c := range text {
