@@ -84,3 +84,36 @@ func stored(t *testing.T, w *world) []string {
 	}
 	return tokens
 }
+
+// A server that repeats the access token does not get it printed, whatever the
+// token looks like and whatever is printed.
+func TestNoFormOfATokenIsPrinted(t *testing.T) {
+	for kind, token := range map[string]string{
+		"short": "k7pq", "lower case": "sesame-opens-no-door", "dotted": "acme.users.ada.3", "a UUID": "3fa85f64-5717-4562-b3fc-2c963f66afa6",
+		"base64": "ab/cd+ef/gh==", "one word": "correcthorsebatterystaple", "opaque": "q7Zk2mPx9Lw4Rb8Tn3Vc6Yd1Fg5Hj0",
+	} {
+		w := newWorld(t)
+		w.env[envCosmicToken] = token
+		for where, parts := range map[string][]sandbox.Part{
+			"message":    {sandbox.Status(403), sandbox.Body("application/json", []byte(`{"detail":"`+token+`"}`))},
+			"code":       {sandbox.Status(404), sandbox.Body("application/json", []byte(`{"code":"`+token+`"}`))},
+			"field":      {sandbox.Status(400), sandbox.Body("application/json", []byte(`{"`+token+`":["is bad"]}`))},
+			"page":       {sandbox.Status(404), sandbox.Body("text/html", []byte("<p>"+token))},
+			"good page":  {sandbox.Status(200), sandbox.Body("text/html", []byte("<p>"+token))},
+			"request id": {sandbox.Status(404), sandbox.Header("X-Request-Id", token)},
+			"redirect":   {sandbox.Redirect("https://h/?x=" + token)},
+			"shape":      {sandbox.Status(200), sandbox.Body("application/json", []byte(`{"`+token+`":1,"`+token+`":1}`))},
+		} {
+			w.Heal()
+			if err := w.Fail(append(parts, sandbox.On("getMe", "listCertifications"))...); err != nil {
+				t.Fatal(err)
+			}
+			for _, command := range []string{"me", "certs", "check"} {
+				got := w.run(t, command, "-v")
+				if got.code == exitDone || strings.Contains(got.stdout+got.stderr, token) {
+					t.Errorf("%s in the %s, %s: exit %d: %s", kind, where, command, got.code, got.stderr)
+				}
+			}
+		}
+	}
+}
