@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -242,8 +243,10 @@ func start(t *testing.T, s *tokenServer, store Store) *process {
 	return p
 }
 
-// kinds are the changes so far.
+// kinds are the changes so far. They are told of after callers have their
+// tokens, so it waits until every goroutine of the bubble is blocked.
 func (p *process) kinds() string {
+	synctest.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var kinds []string
