@@ -16,6 +16,8 @@ type answer struct {
 	id              string        // id_token, not verified
 	life            time.Duration // 0: not said, or nothing sensible
 	code            string        // error code, "" if none
+	text            string        // description of the error: to look for known sentences in, never shown
+	unusable        bool          // there is an access token that must not be sent
 	whole           bool          // nothing is missing, and it made sense
 }
 
@@ -69,7 +71,10 @@ func (a *answer) member(name string, v any) {
 	s, isString := v.(string)
 	switch name {
 	case "access_token":
-		a.access = s
+		a.access, a.unusable = s, false
+		if !sendable(s) {
+			a.access, a.unusable = "", true
+		}
 	case "refresh_token":
 		a.refresh = s
 	case "id_token":
@@ -88,6 +93,10 @@ func (a *answer) member(name string, v any) {
 	case "error", "error_code":
 		if isString && s != "" {
 			a.code = errorCode(s)
+		}
+	case "msg", "error_description":
+		if isString {
+			a.text = s
 		}
 	}
 }

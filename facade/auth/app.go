@@ -93,6 +93,14 @@ func (a App) client() (client, error) {
 	return c, nil
 }
 
+// remedy says what to check when a token endpoint does not accept the client.
+func (c client) remedy() string {
+	if c.method == AuthNone {
+		return "this program has no client secret: set App.ClientSecret if the app is registered with one; otherwise check the client id"
+	}
+	return "check the client id, the secret and App.AuthMethod"
+}
+
 // identify puts the client's name, and its proof if it has one, into a token
 // request. RFC 6749 section 2.3.1: id and secret are form-encoded before Basic,
 // and one method is used at a time.

@@ -46,7 +46,7 @@ func (s *keyStore) pending(t *testing.T, server *tokenServer, p *process, keys .
 	time.Sleep(2 * time.Hour)
 	for _, key := range keys {
 		s.breaks(key, true)
-		server.then(says(200, "application/json", fmt.Sprintf(`{"access_token":"access of %s","refresh_token":"refresh of %[1]s","expires_in":3600}`, key)))
+		server.then(says(200, "application/json", fmt.Sprintf(`{"access_token":"access-of-%s","refresh_token":"refresh of %[1]s","expires_in":3600}`, key)))
 		src, err := p.Key(key).Source(server.endpoint())
 		if err != nil {
 			t.Fatal(err)

@@ -30,7 +30,7 @@ func (s *overtakenStore) Update(ctx context.Context, key string, f func(context.
 		if err != nil {
 			return nil, err
 		}
-		return r.rotate(answer{access: "the other's", refresh: "the other's", life: time.Hour}, time.Now(), causeExpiry).encode()
+		return r.rotate(answer{access: "the-other-s", refresh: "the-other-s", life: time.Hour}, time.Now(), causeExpiry).encode()
 	})
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func TestADeadTokenOfThePastEndsNoSession(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		store.next = true
 		s.then(says(400, "application/json", `{"error":"invalid_grant"}`))
-		if tok := mustToken(t, p.src); tok.Value() != "the other's" {
+		if tok := mustToken(t, p.src); tok.Value() != "the-other-s" {
 			t.Error("the token is not the other process's")
 		}
 		if p.kinds() != "adopted" {

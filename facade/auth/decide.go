@@ -80,18 +80,19 @@ func decide(r *record, v view) action {
 	return actSend
 }
 
-// follow makes the record that an outcome leads to; nil leaves the stored one
-// as it is. What was granted is saved whatever else the answer is.
-func follow(r *record, v view, o outcome, a answer, code string, asked time.Time) *record {
-	switch o {
-	case granted:
+// follow makes the record that a token request leads to, which was granted a
+// or failed with te; nil leaves the stored one as it is. What was granted is
+// saved whatever else the answer is.
+func follow(r *record, v view, a answer, te *TokenError, asked time.Time) *record {
+	switch {
+	case te == nil:
 		cause := causeExpiry
 		if v.rejected != "" && r.AccessToken == v.rejected {
 			cause = causeRefused
 		}
 		return r.rotate(a, asked, cause)
-	case dead:
-		return r.end(code, v.now)
+	case te.outcome == dead:
+		return r.end(te.Code, te.reason, v.now)
 	}
 	return nil
 }

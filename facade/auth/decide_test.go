@@ -17,7 +17,7 @@ func TestDecide(t *testing.T) {
 	due := func(r *record) { r.ExpiresAt = now.Add(30 * time.Second) }
 	over := func(r *record) { r.ExpiresAt = now.Add(-time.Second) }
 	none := func(r *record) { r.RefreshToken = "" }
-	end := func(r *record) { *r = *r.end("x", now) }
+	end := func(r *record) { *r = *r.end("x", "", now) }
 	for _, c := range []struct {
 		name           string
 		r              *record
@@ -63,22 +63,22 @@ func TestFollow(t *testing.T) {
 	r := &record{Format: 1, Kind: kindSession, Version: "v1", Issuer: "i", ClientID: "c", AccessToken: "a1", RefreshToken: "r1", SignedInAt: now.Add(-time.Hour)}
 	a := answer{access: "a2", refresh: "r2", life: time.Hour}
 	for _, o := range []outcome{unsent, throttled, ambiguous, misconfigured, rejected} {
-		if next := follow(r, view{now: now}, o, a, "x", now); next != nil {
+		if next := follow(r, view{now: now}, a, &TokenError{outcome: o, Code: "x"}, now); next != nil {
 			t.Errorf("outcome %d changes the record", o)
 		}
 	}
-	next := follow(r, view{now: now}, granted, a, "", now)
+	next := follow(r, view{now: now}, a, nil, now)
 	if next.Version == "v1" || next.AccessToken != "a2" || next.RefreshToken != "r2" || next.Cause != causeExpiry || !next.SignedInAt.Equal(r.SignedInAt) {
 		t.Errorf("granted: %+v", next)
 	}
-	if next = follow(r, view{now: now, rejected: "a1"}, granted, a, "", now); next.Cause != causeRefused {
+	if next = follow(r, view{now: now, rejected: "a1"}, a, nil, now); next.Cause != causeRefused {
 		t.Errorf("granted after a 401: cause %s", next.Cause)
 	}
-	if next = follow(r, view{now: now}, granted, answer{access: "a2"}, "", now); next.RefreshToken != "r1" {
+	if next = follow(r, view{now: now}, answer{access: "a2"}, nil, now); next.RefreshToken != "r1" {
 		t.Errorf("no refresh token in the answer: %q", next.RefreshToken)
 	}
-	next = follow(r, view{now: now}, dead, answer{}, "session_expired", now)
-	if next.Version == "v1" || next.RefreshToken != "" || next.AccessToken != "a1" || next.Ended == nil || next.Ended.Reason != "session_expired" || r.Ended != nil {
+	next = follow(r, view{now: now}, answer{}, &TokenError{outcome: dead, Code: "session_expired", reason: ReasonAge}, now)
+	if next.Version == "v1" || next.RefreshToken != "" || next.AccessToken != "a1" || next.Ended == nil || next.Ended.Code != "session_expired" || next.Ended.Why != ReasonAge || r.Ended != nil {
 		t.Errorf("dead: %+v", next)
 	}
 }

@@ -35,37 +35,101 @@ var ErrNotSession = errors.New("not a session")
 type ReauthError struct {
 	// Key is the session's key in the store.
 	Key string
-	// Reason is why: one of the Reason constants, or the code the server gave.
+	// Reason is why: one of the Reason constants.
 	Reason string
+	// Code is the error code the server gave; empty if it was not the server.
+	Code string
 	// At is when the session ended; zero if nobody has signed in.
 	At time.Time
 }
 
-// Reasons of a [ReauthError] that do not come from a server.
+// Reasons of a [ReauthError]. What the server's codes and messages mean is
+// assumed: COSMIC documents none.
 const (
 	// ReasonNotSignedIn: the store has no record under the key.
 	ReasonNotSignedIn = "not_signed_in"
 	// ReasonNoRefreshToken: the access token is over or refused, and the
 	// sign-in came without a refresh token.
 	ReasonNoRefreshToken = "no_refresh_token"
+	// ReasonSignedOut: the server no longer has the session; the person signed
+	// out elsewhere, or the session was deleted.
+	ReasonSignedOut = "signed_out"
+	// ReasonInactivity: the session was not renewed for longer than the server
+	// allows.
+	ReasonInactivity = "inactivity"
+	// ReasonAge: the session reached the greatest age that the server allows.
+	ReasonAge = "age"
+	// ReasonNewerSignIn: the same person signed in elsewhere, and the server
+	// allows one session.
+	ReasonNewerSignIn = "newer_sign_in"
+	// ReasonReplaced: the refresh token had been used before, and not by this
+	// store: another program renews the session too, or an older copy of the
+	// store was restored.
+	ReasonReplaced = "replaced"
+	// ReasonRestoredServer: the server does not know tokens this new; its
+	// database was restored from an older copy.
+	ReasonRestoredServer = "restored_server"
+	// ReasonUnknown: the server said no more than that the session is over.
+	ReasonUnknown = "unknown"
 )
+
+// reasonTexts are the reasons in words.
+var reasonTexts = map[string]string{
+	ReasonSignedOut:      "signed out",
+	ReasonInactivity:     "not used for too long",
+	ReasonAge:            "reached its greatest age",
+	ReasonNewerSignIn:    "replaced by a newer sign-in",
+	ReasonReplaced:       "its token was used by another program or an older copy of the store",
+	ReasonRestoredServer: "the server's database was restored",
+}
+
+// reasonOf reads why a session is over from the server's code and message: the
+// code session_expired comes with three.
+func reasonOf(code, text string) string {
+	switch code {
+	case "session_not_found", "refresh_token_not_found":
+		return ReasonSignedOut
+	case "refresh_token_already_used":
+		return ReasonReplaced
+	case "validation_failed":
+		return ReasonRestoredServer
+	case "session_expired":
+		switch {
+		case strings.Contains(text, "(Inactivity)"):
+			return ReasonInactivity
+		case strings.Contains(text, "(Revoked by Newer Login)"):
+			return ReasonNewerSignIn
+		case strings.HasSuffix(text, "Session Expired"):
+			return ReasonAge
+		}
+	}
+	return ReasonUnknown
+}
 
 // Error implements error.
 func (e *ReauthError) Error() string {
-	switch {
-	case e.Reason == ReasonNotSignedIn:
+	switch e.Reason {
+	case ReasonNotSignedIn:
 		return fmt.Sprintf("auth: session %q: nobody has signed in: sign in first", e.Key)
-	case e.Reason == ReasonNoRefreshToken:
+	case ReasonNoRefreshToken:
 		return fmt.Sprintf("auth: session %q: the access token is over and the sign-in gave no refresh token: sign in again", e.Key)
-	case e.At.IsZero():
-		return fmt.Sprintf("auth: session %q has ended (%s): sign in again", e.Key, e.Reason)
 	}
-	return fmt.Sprintf("auth: session %q ended at %s (%s): sign in again", e.Key, e.At.UTC().Format(time.RFC3339), e.Reason)
+	s := fmt.Sprintf("auth: session %q ended", e.Key)
+	if !e.At.IsZero() {
+		s += " at " + e.At.UTC().Format(time.RFC3339)
+	}
+	if text := reasonTexts[e.Reason]; text != "" {
+		s += ": " + text
+	}
+	if e.Code != "" {
+		s += fmt.Sprintf(" (%s)", e.Code)
+	}
+	return s + ": sign in again"
 }
 
 // LogValue logs the fields.
 func (e *ReauthError) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("error", "reauth"), slog.String("key", e.Key), slog.String("reason", e.Reason), slog.Time("at", e.At))
+	return slog.GroupValue(slog.String("error", "reauth"), slog.String("key", e.Key), slog.String("reason", e.Reason), slog.String("code", e.Code), slog.Time("at", e.At))
 }
 
 // A StoreError says that the store could not read, lock or save a session.
@@ -149,13 +213,15 @@ type TokenError struct {
 	// Code is the error code of the answer (RFC 6749 section 5.2, or the
 	// server's own), empty if it gave none.
 	Code string
-	// Problem says in words what happened.
-	Problem string
+	// Problem says in words what happened, Remedy what to do about it where
+	// that is known.
+	Problem, Remedy string
 	// RetryAfter is how long the server asked to be left alone, 0 if it did
 	// not.
 	RetryAfter time.Duration
 
 	outcome outcome
+	reason  string // of the end of a session, if outcome is dead
 	err     error
 }
 
@@ -174,6 +240,9 @@ func (e *TokenError) Error() string {
 	}
 	if e.RetryAfter > 0 {
 		fmt.Fprintf(&b, "; the server asks to wait %s", e.RetryAfter.Round(time.Second))
+	}
+	if e.Remedy != "" {
+		b.WriteString(": " + e.Remedy)
 	}
 	return b.String()
 }

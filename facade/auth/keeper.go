@@ -22,6 +22,9 @@ const (
 	retryMin    = time.Second
 	retryMax    = 30 * time.Second
 	retryNeeded = 5 * time.Second
+	// retryRefused is how long callers wait at most for the next attempt when the
+	// endpoint refuses for a reason that time does not heal: a banned user, say.
+	retryRefused = time.Minute
 	// retryAfterMax is how long a server's Retry-After is heeded at most: a slip
 	// of a proxy must not silence a session for a day.
 	retryAfterMax = 15 * time.Minute
@@ -270,14 +273,19 @@ func (k *keeper) failed(f *flight) {
 		k.nextTry.Store(int64(k.retryAt))
 		return
 	}
-	delay := time.Duration(float64(min(retryMin<<min(k.fails, 10), retryMax)) * jitter)
+	var te *TokenError
+	refused := errors.As(f.err, &te) && !te.outcome.again()
+	most, mostNeeded := retryMax, retryNeeded
+	if refused {
+		most, mostNeeded = retryRefused, retryRefused
+	}
+	delay := time.Duration(float64(min(retryMin<<min(k.fails, 10), most)) * jitter)
 	k.fails++
-	needed := min(delay, retryNeeded)
-	if f.early {
+	needed := min(delay, mostNeeded)
+	if f.early && !refused {
 		needed = 0
 	}
-	var te *TokenError
-	if errors.As(f.err, &te) && te.RetryAfter > 0 {
+	if te != nil && te.RetryAfter > 0 {
 		after := min(te.RetryAfter, retryAfterMax)
 		delay, needed = max(delay, after), after
 	}

@@ -144,7 +144,7 @@ func (r mRecord) real(usable bool) *record {
 		out.ExpiresAt = modelTime.Add(30 * time.Minute)
 	}
 	if r.ended {
-		out = out.end("x", modelTime)
+		out = out.end("x", "", modelTime)
 		out.Version = v
 	}
 	return out
@@ -312,13 +312,13 @@ func (x *model) sending(m mState, i int, crashed mState) {
 	crashed.lock, crashed.procs[i] = nobody, mProc{}
 	x.fault(crashed)
 
-	o, a := granted, answer{access: "a", refresh: "new", life: time.Hour}
+	a, te := answer{access: "a", refresh: "new", life: time.Hour}, (*TokenError)(nil)
 	if refused {
-		o, a = dead, answer{}
+		a, te = answer{}, &TokenError{outcome: dead, Code: "x"}
 	}
 	stored := m.store.real(false)
-	next := follow(stored, view{now: modelTime}, o, a, "x", modelTime)
-	if next == nil || next.Version == stored.Version || (o == granted) != (next.RefreshToken == "new") || (o == dead) != (next.RefreshToken == "") {
+	next := follow(stored, view{now: modelTime}, a, te, modelTime)
+	if next == nil || next.Version == stored.Version || refused != (next.RefreshToken == "") || !refused != (next.RefreshToken == "new") {
 		x.violated("an answer is not kept as it came", m)
 	}
 	after.procs[i].pc = 2

@@ -12,14 +12,16 @@ import (
 // An outcome is what a token request came to, and decides what happens to the
 // session that it was made for.
 //
-//	outcome        what happened                           session    again
-//	granted        2xx with a token                        saved      -
-//	unsent         it never left this process              kept       after a pause
-//	throttled      429                                     kept       after Retry-After, at most 15 min
-//	ambiguous      timeout, cut, 408, 5xx, unreadable 2xx  kept       after a pause, if the record is unchanged
-//	dead           a code that says the session is over    ended      never
-//	misconfigured  invalid_client and the like             kept       not by itself
-//	rejected       any other answer, redirects among them  kept       not by itself
+//	outcome        what happened                              session  again
+//	granted        2xx with a token                           saved    -
+//	unsent         it never left this process                 kept     after a pause
+//	throttled      429                                        kept     after Retry-After, at most 15 min
+//	ambiguous      timeout, cut, 408, 409, 5xx, hook_timeout  kept     after a pause, if the record is unchanged
+//	               and conflict, 2xx without a usable token
+//	dead           a code that says the session is over       ended    never
+//	misconfigured  a code about the client: invalid_client,   kept     not by itself
+//	               invalid_credentials and the like
+//	rejected       anything else: redirects, user_banned      kept     not by itself
 type outcome int
 
 const (
@@ -35,25 +37,37 @@ const (
 // again reports whether the same request may help a moment later.
 func (o outcome) again() bool { return o == unsent || o == throttled || o == ambiguous }
 
-// invalidCredentials is said of a session and, it seems, of a client with a
-// wrong secret alike.
-const invalidCredentials = "invalid_credentials"
-
-// The codes that decide. COSMIC's sign-in service has two error shapes, both
-// with status 400; the second (error_code) never says invalid_grant.
+// The codes that decide. COSMIC's sign-in service has two error shapes; the
+// second (error_code) never says invalid_grant.
 var codes = map[string]outcome{
 	"invalid_grant":              dead, // RFC 6749 section 5.2
 	"refresh_token_not_found":    dead,
 	"refresh_token_already_used": dead,
 	"session_not_found":          dead,
 	"session_expired":            dead,
-	invalidCredentials:           dead, // but see judge
+	"validation_failed":          dead, // the token is ahead of a server whose database was restored
+
+	"conflict":                 ambiguous, // another refresh of the session holds the server's lock
+	"hook_timeout":             ambiguous,
+	"hook_timeout_after_retry": ambiguous,
 
 	"invalid_client":         misconfigured,
+	"invalid_credentials":    misconfigured, // wrong or missing client authentication; never about the session
 	"unauthorized_client":    misconfigured,
 	"unsupported_grant_type": misconfigured,
 	"invalid_request":        misconfigured,
 	"invalid_scope":          misconfigured,
+
+	"user_banned": rejected, // the session goes on once the ban is lifted
+}
+
+// advice says what a code means, and what to do about it, where that is more
+// than that the endpoint refused.
+var advice = map[string]struct{ problem, remedy string }{
+	"conflict":                 {"another refresh of this session was under way at the endpoint", ""},
+	"hook_timeout":             {"an extension (hook) of the sign-in service took too long", ""},
+	"hook_timeout_after_retry": {"an extension (hook) of the sign-in service took too long", ""},
+	"user_banned":              {"the sign-in service has banned this user", "whoever administers its users has to lift the ban; the session is kept and then goes on"},
 }
 
 // A reply is what came back of one token request.
@@ -65,10 +79,8 @@ type reply struct {
 	sent   bool  // false only if it is certain that nothing was
 }
 
-// judge classifies a reply. The error is nil for granted alone. What could
-// as well be said of the client's own secret, if it is confidential, ends no
-// session: one wrong setting would end all of them.
-func judge(r reply, url, grant string, confidential bool, now time.Time) (outcome, answer, *TokenError) {
+// judge classifies a reply. The error is nil for granted alone.
+func judge(r reply, url, grant string, now time.Time) (outcome, answer, *TokenError) {
 	e := &TokenError{URL: url, Grant: grant, Status: r.status, err: r.err}
 	fail := func(o outcome, problem string) (outcome, answer, *TokenError) {
 		e.outcome, e.Problem = o, problem
@@ -83,8 +95,16 @@ func judge(r reply, url, grant string, confidential bool, now time.Time) (outcom
 	a := readAnswer(r.body, r.err == nil)
 	e.Code = a.code
 	refusal, known := codes[a.code]
-	if confidential && a.code == invalidCredentials {
-		refusal = misconfigured
+	refused := func() (outcome, answer, *TokenError) {
+		e.reason = reasonOf(a.code, a.text)
+		problem := "the endpoint refused"
+		if about, found := advice[a.code]; found {
+			problem, e.Remedy = about.problem, about.remedy
+		}
+		if grant == "authorization_code" && refusal == dead {
+			problem, e.Remedy = "the sign-in's code has expired or was used before", "start the sign-in again"
+		}
+		return fail(refusal, problem)
 	}
 	if after, ok := safehttp.RetryAfter(r.header, now); ok {
 		e.RetryAfter = after
@@ -95,7 +115,7 @@ func judge(r reply, url, grant string, confidential bool, now time.Time) (outcom
 			return granted, a, nil
 		}
 		if known {
-			return fail(refusal, "the endpoint refused") // some servers say 200 to everything
+			return refused() // some servers say 200 to everything
 		}
 		var tooLarge *safehttp.TooLargeError
 		switch {
@@ -103,6 +123,9 @@ func judge(r reply, url, grant string, confidential bool, now time.Time) (outcom
 			return fail(ambiguous, "the answer is too long to be a token")
 		case r.err != nil:
 			return fail(ambiguous, "the answer was cut")
+		}
+		if a.unusable {
+			return fail(ambiguous, "the access token of the response holds characters that no token may have (RFC 6750 section 2.1)")
 		}
 		return fail(ambiguous, "the answer holds no token")
 	case r.status == http.StatusTooManyRequests:
@@ -112,11 +135,13 @@ func judge(r reply, url, grant string, confidential bool, now time.Time) (outcom
 	case r.status >= 300 && r.status < 400:
 		return fail(rejected, "the endpoint answered with a redirect, which is never followed: check the base URL")
 	}
-	if known {
-		return fail(refusal, "the endpoint refused")
-	}
-	if r.status == http.StatusUnauthorized {
+	switch {
+	case known:
+		return refused()
+	case r.status == http.StatusUnauthorized:
 		return fail(misconfigured, "the endpoint does not accept the client")
+	case r.status == http.StatusConflict:
+		return fail(ambiguous, "the endpoint is at work on the same thing for another request")
 	}
 	return fail(rejected, "the endpoint refused")
 }

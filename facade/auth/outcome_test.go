@@ -58,7 +58,15 @@ func TestOutcomes(t *testing.T) {
 		{"refresh_token_not_found", []step{says(400, "application/json", `{"error_code":"refresh_token_not_found"}`)}, 1, 0, "sign in again", StateEnded},
 		{"session_not_found", []step{says(400, "application/json", `{"error_code":"session_not_found"}`)}, 1, 0, "sign in again", StateEnded},
 		{"session_expired", []step{says(400, "application/json", `{"error_code":"session_expired"}`)}, 1, 0, "sign in again", StateEnded},
-		{"invalid_credentials", []step{says(400, "application/json", `{"error_code":"invalid_credentials"}`)}, 1, 0, "sign in again", StateEnded},
+		{"invalid_credentials", []step{says(400, "application/json", `{"error_code":"invalid_credentials"}`)}, 1, 0, "does not accept the app", StateGood},
+		{"validation_failed", []step{says(400, "application/json", `{"code":400,"error_code":"validation_failed","msg":"Invalid Refresh Token: Not Issued By This Server"}`)}, 1, 0, "sign in again", StateEnded},
+		{"user_banned", []step{says(400, "application/json", `{"code":400,"error_code":"user_banned","msg":"User is banned"}`)}, 1, 0, "banned this user", StateGood},
+		{"409 conflict is tried again", []step{says(409, "application/json", `{"code":409,"error_code":"conflict","msg":"Too many concurrent token refresh requests"}`)}, 2, 1, "", StateGood},
+		{"409 without a body is tried again", []step{says(409, "", "")}, 2, 1, "", StateGood},
+		{"409 after rotating", []step{rotatesThen(func(*http.Response) (*http.Response, error) { return jsonAnswer(409, `{"error_code":"conflict"}`), nil })}, 2, 1, "", StateGood},
+		{"422 hook_timeout is tried again", []step{says(422, "application/json", `{"code":422,"error_code":"hook_timeout"}`), says(422, "application/json", `{"code":422,"error_code":"hook_timeout_after_retry"}`)}, 3, 1, "", StateGood},
+		{"422 hook_timeout, always", slices.Repeat([]step{says(422, "application/json", `{"code":422,"error_code":"hook_timeout"}`)}, 4), 4, 1, "took too long (HTTP 422", StateGood},
+		{"422 without a code", []step{says(422, "application/json", `{}`)}, 1, 0, "the endpoint refused (HTTP 422", StateGood},
 		{"a dead code behind a 500 does not count", []step{says(500, "application/json", `{"error":"invalid_grant"}`)}, 2, 1, "", StateGood},
 		{"form-encoded answer", []step{rotatesThen(formed)}, 1, 0, "", StateGood},
 		{"JSON as text/html", []step{rotatesThen(func(r *http.Response) (*http.Response, error) {
@@ -337,14 +345,116 @@ func TestClientAuthentication(t *testing.T) {
 	}
 }
 
-// The sign-in service may say invalid_credentials of a client's secret too: a
-// deployment with a wrong one must not end the sessions of all workers.
-func TestInvalidCredentialsEndTheSessionOfAPublicClientAlone(t *testing.T) {
-	r := reply{status: 400, sent: true, body: []byte(`{"code":400,"error_code":"invalid_credentials","msg":"no"}`)}
-	if o, _, _ := judge(r, "https://a.test/token", "refresh_token", false, time.Now()); o != dead {
-		t.Errorf("a public client: %v", o)
+// invalid_credentials speaks of the client, whether it has a secret or not: a
+// process that lacks the secret must not end the sessions of all workers.
+func TestInvalidCredentialsEndNoSession(t *testing.T) {
+	for name, app := range map[string]App{
+		"an app without a secret": testApp,
+		"an app with a secret":    {ClientID: testApp.ClientID, ClientSecret: "wrong"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, store := newTokenServer(), NewMemoryStore()
+				s.signIn(t, store)
+				before := stored(t, store)
+				time.Sleep(2 * time.Hour)
+				wrong, err := NewSessions(store, app)
+				if err != nil {
+					t.Fatal(err)
+				}
+				src, err := wrong.Key("k").Source(s.endpoint())
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.then(says(400, "application/json", `{"code":400,"error_code":"invalid_credentials","msg":"Invalid client credentials"}`))
+				var ce *ConfigError
+				if _, err := src.Token(t.Context()); !errors.As(err, &ce) || !strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "the session is kept") {
+					t.Errorf("%v", err)
+				}
+				if r := stored(t, store); *r != *before {
+					t.Error("the record was changed")
+				}
+				if err := wrong.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+				right := start(t, s, store) // the process beside it
+				mustToken(t, right.src)
+				right.stop(t)
+				s.invariant(t, store)
+			})
+		})
 	}
-	if o, _, err := judge(r, "https://a.test/token", "refresh_token", true, time.Now()); o != misconfigured || err.outcome != misconfigured {
-		t.Errorf("a confidential client: %v, %v", o, err)
+}
+
+// TestReasonsOfAnEnd: the record remembers why a session ended, and so does
+// another process.
+func TestReasonsOfAnEnd(t *testing.T) {
+	for _, c := range []struct{ code, text, reason, says string }{
+		{"session_not_found", "Invalid Refresh Token: No Valid Session Found", ReasonSignedOut, "signed out"},
+		{"refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found", ReasonSignedOut, "signed out"},
+		{"refresh_token_already_used", "Invalid Refresh Token: Already Used", ReasonReplaced, "another program"},
+		{"session_expired", "Invalid Refresh Token: Session Expired", ReasonAge, "age"},
+		{"session_expired", "Invalid Refresh Token: Session Expired (Inactivity)", ReasonInactivity, "not used"},
+		{"session_expired", "Invalid Refresh Token: Session Expired (Revoked by Newer Login)", ReasonNewerSignIn, "newer sign-in"},
+		{"session_expired", "another text", ReasonUnknown, "(session_expired)"},
+		{"validation_failed", "Invalid Refresh Token: Not Issued By This Server", ReasonRestoredServer, "restored"},
+		{"invalid_grant", "secret-refresh-1000", ReasonUnknown, "(invalid_grant)"},
+	} {
+		t.Run(c.code+" "+c.text, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+				time.Sleep(2 * time.Hour)
+				s.then(says(400, "application/json", fmt.Sprintf(`{"code":400,"error_code":%q,"msg":%q}`, c.code, c.text)))
+				other := start(t, s, store)
+				for _, src := range []Source{p.src, other.src} {
+					var re *ReauthError
+					if _, err := src.Token(t.Context()); !errors.As(err, &re) || re.Reason != c.reason || re.Code != c.code ||
+						!strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "secret") {
+						t.Errorf("%v", err)
+					}
+				}
+				if st, err := other.Status(t.Context(), "k"); err != nil || st.EndedReason != c.reason || st.EndedCode != c.code {
+					t.Errorf("status %+v, %v", st, err)
+				}
+				other.stop(t)
+			})
+		})
 	}
+	// A record of before that was only given the code.
+	r, err := parseRecord([]byte(`{"format":1,"kind":"session","version":"v","issuer":"i","client_id":"c","issued_at":"2026-01-02T03:04:05Z","cause":"expiry","ended":{"reason":"session_not_found","at":"2026-01-02T03:04:05Z"}}`))
+	if err != nil || r.Ended.reauth("k").Reason != ReasonSignedOut || r.Ended.reauth("k").Code != "session_not_found" {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestABannedUserIsNotAskedForAgainAndAgain: the ban is the service's to lift,
+// and the session goes on then.
+func TestABannedUserIsNotAskedForAgainAndAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		time.Sleep(2 * time.Hour)
+		before := stored(t, store)
+		for range 10_000 {
+			s.then(says(400, "application/json", `{"code":400,"error_code":"user_banned","msg":"User is banned"}`))
+		}
+		var te *TokenError
+		var re *ReauthError
+		for range 3600 { // a worker that asks each second for an hour
+			_, err := p.src.Token(t.Context())
+			if !errors.As(err, &te) || errors.As(err, &re) || te.Code != "user_banned" || !strings.Contains(err.Error(), "banned this user") || !strings.Contains(err.Error(), "lift the ban") {
+				t.Fatalf("%v", err)
+			}
+			time.Sleep(time.Second)
+		}
+		if n := s.requests(); n > 90 {
+			t.Errorf("%d requests in an hour", n)
+		}
+		if r := stored(t, store); *r != *before {
+			t.Error("the record was changed")
+		}
+		s.mu.Lock()
+		s.script = nil
+		s.mu.Unlock()
+		time.Sleep(2 * retryRefused)
+		mustToken(t, p.src)
+		s.invariant(t, store)
+	})
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -53,8 +54,18 @@ type record struct {
 
 // ended marks a dead session.
 type ended struct {
-	Reason string    `json:"reason"`
-	At     time.Time `json:"at"`
+	// Code is the server's error code. Records had nothing else at first, and
+	// called it the reason.
+	Code string `json:"reason"`
+	// Why is the reason, one of the Reason constants; empty in records of
+	// before.
+	Why string    `json:"why,omitempty"`
+	At  time.Time `json:"at"`
+}
+
+// reauth is the error of a session that has ended.
+func (e *ended) reauth(key string) *ReauthError {
+	return &ReauthError{Key: key, Reason: cmp.Or(e.Why, reasonOf(e.Code, "")), Code: e.Code, At: e.At}
 }
 
 var errRecord = errors.New("the stored record cannot be read")
@@ -74,6 +85,10 @@ func parseRecord(data []byte) (*record, error) {
 		return nil, fmt.Errorf("%w: it has format %d, this version of credkit knows up to %d: update this program", errRecord, r.Format, recordFormat)
 	case r.Format < 1 || r.Version == "" || r.Kind == "":
 		return nil, fmt.Errorf("%w: it is not a session record (signing in again replaces it)", errRecord)
+	}
+	// Records of before may hold one: it is renewed.
+	if !sendable(r.AccessToken) {
+		r.AccessToken = ""
 	}
 	// A record written when the base URL named the default port is of the same
 	// token endpoint.
@@ -120,11 +135,11 @@ func (r *record) rotate(a answer, asked time.Time, cause string) *record {
 // end makes the record of a session that the server no longer knows. The
 // refresh token is dropped, so that nobody can send it; the access token stays
 // to its end.
-func (r *record) end(reason string, at time.Time) *record {
+func (r *record) end(code, reason string, at time.Time) *record {
 	next := *r
 	next.Version = newVersion()
 	next.RefreshToken = ""
-	next.Ended = &ended{Reason: reason, At: at.UTC().Round(0)}
+	next.Ended = &ended{Code: code, Why: reason, At: at.UTC().Round(0)}
 	return &next
 }
 

@@ -134,7 +134,7 @@ func (s *session) answer(r *record, act action, f *flight) (*lease, error) {
 		return l, nil
 	case actEnded:
 		s.tellEnd(r, f)
-		return nil, &ReauthError{Key: s.key, Reason: r.Ended.Reason, At: r.Ended.At}
+		return nil, r.Ended.reauth(s.key)
 	case actStuck:
 		return nil, &ReauthError{Key: s.key, Reason: ReasonNoRefreshToken, At: r.ExpiresAt}
 	case actForeign:
@@ -165,7 +165,7 @@ func (s *session) tellEnd(r *record, f *flight) {
 		return
 	}
 	s.endTold = r.Version
-	f.changes = append(f.changes, s.change(ChangeEnded, nil, &ReauthError{Key: s.key, Reason: r.Ended.Reason, At: r.Ended.At}))
+	f.changes = append(f.changes, s.change(ChangeEnded, nil, r.Ended.reauth(s.key)))
 }
 
 // An exchange is what happened under one lock.
@@ -232,12 +232,8 @@ func (s *session) exchange(ctx context.Context, current []byte, f *flight) excha
 	x.asked = s.now()
 	asked := time.Now()
 	a, te := s.poster.post(ctx, "refresh_token", url.Values{"refresh_token": {x.store.RefreshToken}})
-	o, code := granted, ""
-	if te != nil {
-		o, code = te.outcome, te.Code
-	}
 	v.now = time.Now()
-	if x.next = follow(x.store, v, o, a, code, asked); x.next == nil {
+	if x.next = follow(x.store, v, a, te, asked); x.next == nil {
 		x.err = te
 		return x
 	}

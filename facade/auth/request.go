@@ -76,7 +76,7 @@ func (p *poster) post(ctx context.Context, grant string, form url.Values) (answe
 	r := p.send(ctx, grant, form)
 	secrets := p.secrets(form)
 	r.err = secrets.RedactError(r.err)
-	_, a, err := judge(r, p.url, grant, !p.client.secret.isZero(), time.Now())
+	_, a, err := judge(r, p.url, grant, time.Now())
 	if err != nil && codes[err.Code] == granted && secrets.Holds(err.Code) {
 		err.Code = unreadableCode // a token may have the form of a code
 	}

@@ -232,7 +232,7 @@ func TestAnAccessTokenOfAnEndedSessionIsServedToItsEnd(t *testing.T) {
 		mustToken(t, other.src)
 		time.Sleep(time.Second)
 		var re *ReauthError
-		if _, err := p.src.Token(t.Context()); !errors.As(err, &re) || re.Reason != "invalid_grant" {
+		if _, err := p.src.Token(t.Context()); !errors.As(err, &re) || re.Code != "invalid_grant" || re.Reason != ReasonUnknown {
 			t.Errorf("after its end: %v", err)
 		}
 		if _, err := other.src.Token(t.Context()); !errors.As(err, &re) {

@@ -168,7 +168,7 @@ func (s *session) over(r *record, rejected string) (*lease, error) {
 	if r.usable(time.Now()) && r.AccessToken != rejected {
 		return s.adopted(r), nil
 	}
-	return nil, &ReauthError{Key: s.key, Reason: r.Ended.Reason, At: r.Ended.At}
+	return nil, r.Ended.reauth(s.key)
 }
 
 // failure turns the error of a flight into what callers get.
@@ -176,7 +176,7 @@ func (s *session) failure(err error) error {
 	var te *TokenError
 	if errors.As(err, &te) && te.outcome == misconfigured {
 		return &ConfigError{Problem: fmt.Sprintf("the sign-in service does not accept the app %q", s.all.client.id), err: te,
-			Remedy: "check the client id, the secret and App.AuthMethod; the session is kept"}
+			Remedy: s.all.client.remedy() + "; the session is kept"}
 	}
 	return err
 }

@@ -167,7 +167,7 @@ func exchangeCode(ctx context.Context, poster *poster, p *pendingState, spent *l
 		spent.unspend(p.State)
 	case te.outcome == misconfigured:
 		return Grant{}, &ConfigError{Problem: fmt.Sprintf("the sign-in service does not accept the app %q or its request", poster.client.id), err: te,
-			Remedy: "check the client id, the secret, App.AuthMethod and the registered redirect URI"}
+			Remedy: poster.client.remedy() + ", and the registered redirect URI"}
 	}
 	return Grant{}, te
 }

@@ -38,9 +38,11 @@ type Status struct {
 	IssuedAt time.Time `json:"issued_at,omitzero"`
 	// ExpiresAt is when it ends, zero if that is not known.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	// EndedAt and EndedReason are set in StateEnded.
+	// EndedAt, EndedReason and EndedCode are set in StateEnded: Reason and Code
+	// of the [ReauthError].
 	EndedAt     time.Time `json:"ended_at,omitzero"`
 	EndedReason string    `json:"ended_reason,omitempty"`
+	EndedCode   string    `json:"ended_code,omitempty"`
 	// LastError is the text of the last renewal's or save's failure in this
 	// process, and LastErrorAt its time; empty if there is none since the last
 	// success.
@@ -83,6 +85,7 @@ func (st *Status) describe(r *record) {
 	st.State, st.ClientID, st.TokenURL, st.CanRenew = StateGood, r.ClientID, r.Issuer, r.RefreshToken != ""
 	st.SignedInAt, st.IssuedAt, st.ExpiresAt = r.SignedInAt, r.IssuedAt, r.ExpiresAt
 	if r.Ended != nil {
-		st.State, st.EndedAt, st.EndedReason = StateEnded, r.Ended.At, r.Ended.Reason
+		e := r.Ended.reauth("")
+		st.State, st.EndedAt, st.EndedReason, st.EndedCode = StateEnded, e.At, e.Reason, e.Code
 	}
 }

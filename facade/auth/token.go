@@ -28,6 +28,17 @@ func NewToken(value string, expires time.Time) Token {
 	return Token{value: unique.Make(value), expires: expires}
 }
 
+// sendable reports whether value can stand in an Authorization header (RFC 6750
+// section 2.1): visible ASCII alone. The empty value is left to others.
+func sendable(value string) bool {
+	for i := range len(value) {
+		if value[i] <= ' ' || value[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 // Value returns the secret itself, as it goes into the Authorization header.
 func (t Token) Value() string {
 	if t.IsZero() {

@@ -130,7 +130,7 @@ func TestStatusTellsHowASessionIsDoing(t *testing.T) {
 		if _, err := p.src.Token(ctx); err == nil {
 			t.Error("no error")
 		}
-		if st, err = p.Status(ctx, "k"); err != nil || st.State != StateEnded || st.EndedReason != "invalid_grant" || st.CanRenew {
+		if st, err = p.Status(ctx, "k"); err != nil || st.State != StateEnded || st.EndedReason != ReasonUnknown || st.EndedCode != "invalid_grant" || st.CanRenew {
 			t.Errorf("%+v, %v", st, err)
 		}
 		var keys []string
