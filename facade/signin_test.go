@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/url"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -89,7 +88,7 @@ func TestASessionLivesThroughADay(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Hour)
-		if _, err := c.Me(t.Context()); !errors.As(err, &reauth) || !strings.Contains(reauth.Reason, "session_not_found") {
+		if _, err := c.Me(t.Context()); !errors.As(err, &reauth) || reauth.Code != "session_not_found" || reauth.Reason != auth.ReasonSignedOut {
 			t.Errorf("after the session's end: %v", err)
 		}
 		signIn(t, sb, sessions, endpoint, "worker")

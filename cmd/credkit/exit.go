@@ -99,7 +99,9 @@ func explain(err error) string {
 	case errors.As(err, &reauth):
 		advice = append(advice, "run: credkit login")
 	case errors.As(err, &token) && refuses(token):
-		advice = append(advice, appAdvice(token))
+		if token.Remedy == "" { // otherwise the error says what helps
+			advice = append(advice, appAdvice(token))
+		}
 	case errors.Is(err, facade.ErrUnauthorized):
 		advice = append(advice, unauthorized(err))
 	case errors.Is(err, context.DeadlineExceeded):

@@ -141,6 +141,29 @@ func TestASessionThatHasEndedNeedsANewSignIn(t *testing.T) {
 	w.run(t, "me").expect(t, exitDone)
 }
 
+// A refusal that is about the person, not about the app, gets no advice about
+// the app's settings.
+func TestTheAdviceOfARefusedRenewal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.TokenLifetime(time.Second))
+	w.login(t).expect(t, exitDone)
+	time.Sleep(time.Second)
+	for code, says := range map[string]string{"user_banned": "has to lift the ban", "another_code": "check " + envCosmicID} {
+		w.Heal()
+		body := []byte(`{"code":400,"error_code":"` + code + `","msg":"no"}`)
+		if err := w.Fail(sandbox.On(sandbox.OpToken), sandbox.Status(400), sandbox.Body("application/json", body)); err != nil {
+			t.Fatal(err)
+		}
+		got := w.run(t, "me").expect(t, exitNotAllowed)
+		contain(t, got.stderr, code, says)
+		if code == "user_banned" && strings.Contains(got.stderr, envCosmicID) {
+			t.Errorf("advice about the app: %s", got.stderr)
+		}
+	}
+	w.Heal()
+	w.run(t, "me").expect(t, exitDone)
+}
+
 func TestLoginThatIsDeclined(t *testing.T) {
 	got := func() result { w := newWorld(t); return w.loginBy(t, w.Deny) }().expect(t, exitNotAllowed)
 	contain(t, got.stderr, "access_denied")

@@ -157,7 +157,7 @@ func (s *clientSource) ask(ctx context.Context, refused bool) (*record, time.Dur
 	a.refresh = "" // RFC 6749 section 4.4.3; asking again is how this one renews
 	r := issue(kindClient, s.poster.url, s.poster.client.id, cause, a, wall)
 	if r.AccessToken == "" {
-		return nil, 0, &TokenError{URL: s.poster.url, Grant: "client_credentials", Status: 200, Problem: "the answer holds no bearer access token", outcome: rejected}
+		return nil, 0, &TokenError{URL: s.poster.url, Grant: "client_credentials", Status: 200, Problem: "the answer holds no access token that can be used", outcome: rejected}
 	}
 	return r, asked, nil
 }

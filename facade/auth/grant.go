@@ -32,6 +32,9 @@ func NewGrant(e Endpoint, app App, t *oauth2.Token) (Grant, error) {
 	if t == nil || (t.AccessToken == "" && t.RefreshToken == "") {
 		return Grant{}, &ConfigError{Problem: "NewGrant was given no token", Remedy: "pass an access token, a refresh token or both"}
 	}
+	if !sendable(t.AccessToken) {
+		return Grant{}, &ConfigError{Problem: "the access token given to NewGrant has a space, a line end or another character that no token may have", Remedy: "pass the token alone"}
+	}
 	now := time.Now()
 	a := answer{access: t.AccessToken, refresh: t.RefreshToken, tokenType: t.TokenType, life: lifetime(float64(t.ExpiresIn))}
 	if !t.Expiry.IsZero() {

@@ -74,6 +74,9 @@ func TestOutcomes(t *testing.T) {
 			return r, nil
 		})}, 1, 0, "", StateGood},
 		{"a refresh token but no access token is saved, and used", []step{rotatesThen(without("access_token"))}, 2, 1, "", StateGood},
+		{"an access token with a line end is not used, what came with it is saved", []step{rotatesThen(replaced(`secret-access-`, `secret\r\naccess-`))}, 2, 1, "", StateGood},
+		{"an access token with a line end and no refresh token", []step{says(200, "application/json", `{"access_token":"a\n","expires_in":3600}`)}, 2, 1, "", StateGood},
+		{"an access token with a line end, always", slices.Repeat([]step{says(200, "application/json", `{"access_token":"a\n"}`)}, 4), 4, 1, "characters that no token may have", StateGood},
 		{"a token type that is not understood", []step{rotatesThen(replaced("bearer", "mac"))}, 2, 1, "", StateGood},
 	} {
 		t.Run(c.name, func(t *testing.T) {

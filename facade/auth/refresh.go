@@ -267,7 +267,7 @@ func (s *session) exchanged(x exchange, saveErr error, f *flight) (*lease, error
 	}
 	// Saved; now it may be judged.
 	if x.next.AccessToken == "" {
-		return nil, &TokenError{URL: s.issuer, Grant: "refresh_token", Status: 200, Problem: "the answer holds a refresh token, which is saved, but no bearer access token", outcome: ambiguous}
+		return nil, &TokenError{URL: s.issuer, Grant: "refresh_token", Status: 200, Problem: "the answer holds a refresh token, which is saved, but no access token that can be used", outcome: ambiguous}
 	}
 	return l, nil
 }

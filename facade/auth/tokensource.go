@@ -104,6 +104,8 @@ func (s *tokenSource) run(c *tokenCall) {
 		c.err = fmt.Errorf("auth: the token source failed: %w", guard(err))
 	case t == nil || t.AccessToken == "":
 		c.err = &ConfigError{Problem: "the token source gave no access token", Remedy: "check the source passed to FromTokenSource"}
+	case !sendable(t.AccessToken):
+		c.err = &ConfigError{Problem: "the token source gave an access token with a space, a line end or another character that no token may have", Remedy: "check the source passed to FromTokenSource"}
 	default:
 		c.token, c.err = NewToken(t.AccessToken, t.Expiry), nil
 		if !t.Expiry.IsZero() {
