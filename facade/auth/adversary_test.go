@@ -261,9 +261,8 @@ func TestARecordThatIsNoRecord(t *testing.T) {
 	}
 }
 
-// TestAFlightThatIsAborted…: a panic on a goroutine of the library ends the
-// program, as it should; runtime.Goexit, as of t.FailNow in a test's handler, must
-// not leave callers waiting.
+// runtime.Goexit, as of t.FailNow in a test's handler, must not leave callers
+// waiting.
 func TestAFlightThatIsAbortedDoesNotHangItsCallers(t *testing.T) {
 	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
 		time.Sleep(2 * time.Hour)

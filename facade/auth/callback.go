@@ -63,7 +63,8 @@ func (c *callback) complete(query url.Values) (Grant, error) {
 	if err != nil || c.save == nil {
 		return g, err
 	}
-	if err := c.save(c.ctx, g); err != nil {
+	// net/http recovers a panic as well, but then Login would not hear of it.
+	if err := safely("the function of WithSave", func() error { return c.save(c.ctx, g) }); err != nil {
 		return g, fmt.Errorf("%w: %w", errNotSaved, err)
 	}
 	return g, nil

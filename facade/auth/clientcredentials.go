@@ -167,7 +167,7 @@ func (s *clientSource) ask(ctx context.Context, refused bool) (*record, time.Dur
 // not the token.
 func (s *clientSource) shared(ctx context.Context, f *flight) (*lease, error) {
 	v := view{kind: kindClient, issuer: s.poster.url, clientID: s.poster.client.id, held: f.held, rejected: f.rejected, now: time.Now()}
-	data, err := s.store.Load(ctx, s.key)
+	data, err := load(ctx, s.store, s.key)
 	if err != nil {
 		return s.alone(ctx, f, storeError("load", s.key, err))
 	}
@@ -190,7 +190,7 @@ func (s *clientSource) shared(ctx context.Context, f *flight) (*lease, error) {
 	var l *lease
 	var own error // of this process, not of the store
 	ran := false
-	err = s.store.Update(lockCtx, s.key, func(ctx context.Context, current []byte) ([]byte, error) {
+	err = update(lockCtx, s.store, s.key, func(ctx context.Context, current []byte) ([]byte, error) {
 		if ran {
 			return nil, errContract
 		}

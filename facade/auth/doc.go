@@ -31,9 +31,11 @@
 //     store has not moved on. Still unsaved when the access token ends, callers
 //     get a [*StoreError]; the session is intact.
 //  3. Trouble with the token endpoint costs no session. Nothing sent, 429, a
-//     timeout, a cut, a 5xx and an answer that makes no sense are tried again,
-//     from the lock on; a configuration error is a [*ConfigError], any other
-//     refusal a [*TokenError]. Only a code that says so ends a session.
+//     timeout, a cut, 408, 409, a 5xx and an answer that makes no sense are tried
+//     again, from the lock on; a code that speaks of the client is a
+//     [*ConfigError], any other refusal a [*TokenError]. Only a code that speaks
+//     of the session ends it. What was refused is asked for again once a minute
+//     at most.
 //  4. Outside the mandatory window nobody waits, and nobody waits longer than
 //     their own context. With a lifetime of L, the mandatory window is the last
 //     min(30 s, L/10) and the advisory window the last min(5 min, L/4), less up
@@ -51,6 +53,9 @@
 //     without a restart.
 //  7. [Sessions.Close] starts nothing new, waits for requests in flight and
 //     pending saves, and leaves no goroutine.
+//
+// A panic of a store, a transport, a token source or an [OnChange] function does
+// not end the process: see [PanicError].
 //
 // And of everything here: no secret is printed, by any verb, in any error, log
 // record or JSON. (The one exception is Go's: fmt shows an [App] that lies in

@@ -233,7 +233,10 @@ func (k *keeper) fly(ctx context.Context, f *flight) {
 			}
 		}
 	}()
-	f.lease, f.err = k.fetch(ctx, f)
+	f.err = safely("a renewal", func() (err error) {
+		f.lease, err = k.fetch(ctx, f)
+		return err
+	})
 }
 
 // land publishes what a flight brought, then releases those who wait.

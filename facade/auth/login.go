@@ -186,7 +186,9 @@ func (l *login) run(ctx context.Context, listener net.Listener, authorizeURL str
 	}
 	opened := make(chan error, 1)
 	if l.open != nil {
-		go func() { opened <- l.open(authorizeURL) }()
+		go func() {
+			opened <- safely("the function of OpenBrowser", func() error { return l.open(authorizeURL) })
+		}()
 	}
 	pasting, stop := context.WithCancel(ctx)
 	defer stop()
@@ -216,7 +218,11 @@ func signInEnded(ctx context.Context) error {
 func (c *callback) pasted(ctx context.Context, read func(context.Context, error) (string, error)) {
 	var problem error
 	for ctx.Err() == nil {
-		text, err := read(ctx, problem)
+		var text string
+		err := safely("the function of PasteRedirect", func() (err error) {
+			text, err = read(ctx, problem)
+			return err
+		})
 		if err != nil || ctx.Err() != nil {
 			return
 		}

@@ -114,6 +114,42 @@ func TestLoginOnThisMachine(t *testing.T) {
 	free(t, b.redirect.Host)
 }
 
+// A panic in the background of Login ends it as an error would.
+func TestAPanicOfAFunctionOfLoginIsItsError(t *testing.T) {
+	s := newTokenServer()
+	back := func(u string) string { // the address that the browser is sent to
+		b := newBrowser(t, u)
+		b.redirect.RawQuery = url.Values{"code": {"c"}, "state": {b.state}}.Encode()
+		return b.redirect.String()
+	}
+	var address string
+	show := ShowURL(func(u string) { address = back(u) })
+	read := func(context.Context, error) (string, error) { return address, nil }
+	for want, opts := range map[string][]SignInOption{
+		"the function of WithSave panicked":    {show, PasteRedirect(read), WithSave(func(context.Context, Grant) error { panic("mine") })},
+		"the function of OpenBrowser panicked": {OpenBrowser(func(string) error { panic("mine") })},
+	} {
+		if _, err := Login(t.Context(), s.endpoint(), testApp, append(opts, WithPort(0))...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	// An error of reading a paste ends the pasting alone.
+	_, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), PasteRedirect(func(context.Context, error) (string, error) { panic("mine") }),
+		ShowURL(func(u string) {
+			go func() {
+				res, err := http.Get(back(u))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = res.Body.Close()
+			}()
+		}))
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLoginSaysSignedInOnlyOnceTheSessionIsSaved(t *testing.T) {
 	full := errors.New("the disk is full")
 	for _, test := range []struct {

@@ -99,7 +99,7 @@ func (s *session) attempt(ctx context.Context, f *flight) (*lease, error) {
 		}
 	}
 	// What can be answered without the lock is.
-	data, err := s.all.store.Load(ctx, s.key)
+	data, err := load(ctx, s.all.store, s.key)
 	if err != nil {
 		return nil, storeError("load", s.key, err)
 	}
@@ -189,7 +189,7 @@ func (s *session) locked(ctx context.Context, f *flight) (*lease, error) {
 	lockCtx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	var x exchange
-	err := s.all.store.Update(lockCtx, s.key, func(ctx context.Context, current []byte) ([]byte, error) {
+	err := update(lockCtx, s.all.store, s.key, func(ctx context.Context, current []byte) ([]byte, error) {
 		if x.ran { // a store that calls twice must not make it two requests
 			return nil, errContract
 		}

@@ -105,12 +105,20 @@ func (p *poster) send(ctx context.Context, grant string, form url.Values) reply 
 		return reply{err: err}
 	}
 	req.Header = header
-	res, err := p.http.Do(req)
-	if err != nil {
-		// A transport that tells nothing of connections proves nothing.
-		return reply{err: err, sent: !neverLeft(err) && !(asked.Load() && !connected.Load())}
+	var r reply
+	if err := safely("the HTTP transport", func() error {
+		res, err := p.http.Do(req)
+		if err != nil {
+			// A transport that tells nothing of connections proves nothing.
+			r = reply{err: err, sent: !neverLeft(err) && !(asked.Load() && !connected.Load())}
+			return nil
+		}
+		defer res.Body.Close()
+		body, err := safehttp.ReadAll(res.Body, maxAnswer)
+		r = reply{status: res.StatusCode, header: res.Header, body: body, err: err, sent: true}
+		return nil
+	}); err != nil {
+		return reply{err: err, sent: true} // how far the request got is not known
 	}
-	defer res.Body.Close()
-	body, err := safehttp.ReadAll(res.Body, maxAnswer)
-	return reply{status: res.StatusCode, header: res.Header, body: body, err: err, sent: true}
+	return r
 }

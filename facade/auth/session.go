@@ -123,7 +123,7 @@ func (s *session) settle(ctx context.Context) ([]Change, error) {
 	fault := errContract // until f has run
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
-	err := s.all.store.Update(ctx, s.key, func(_ context.Context, current []byte) ([]byte, error) {
+	err := update(ctx, s.all.store, s.key, func(_ context.Context, current []byte) ([]byte, error) {
 		var stored *record
 		if stored, fault = parseRecord(current); fault != nil {
 			return nil, fault

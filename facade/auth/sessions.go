@@ -46,7 +46,8 @@ type SessionsOption func(*Sessions) error
 // OnChange calls f after every change of any session. f runs outside of all
 // locks, possibly on several goroutines at once and so in another order than
 // the changes happened (Change.At has that), and [Sessions.Close] waits for
-// it: it must return, and must not call Close.
+// it: it must return, and must not call Close. A panic of f is logged, with its
+// stack, and ends nothing.
 func OnChange(f func(Change)) SessionsOption {
 	return func(s *Sessions) error {
 		if f == nil {
@@ -304,12 +305,28 @@ func (s *Sessions) unsaved() []error {
 	return errs
 }
 
-// tell logs a change and passes it on.
+// tell logs a change and passes it on. A panic of a function, or of the
+// logger's handler, keeps nothing else from happening; it is logged where the
+// change is, or by slog's default, since nobody waits for it.
 func (s *Sessions) tell(l *slog.Logger, c Change) {
+	report := func(what string, f func()) {
+		err := safely(what, func() error {
+			f()
+			return nil
+		})
+		if err == nil {
+			return
+		}
+		to := l
+		if to == nil || what == "a logger" {
+			to = slog.Default()
+		}
+		to.Error("session "+string(c.Kind)+": "+err.Error(), slog.String("key", c.Key), slog.Any("panic", err))
+	}
 	if l != nil {
-		c.log(l)
+		report("a logger", func() { c.log(l) })
 	}
 	for _, f := range s.onEach {
-		f(c)
+		report("an OnChange function", func() { f(c) })
 	}
 }

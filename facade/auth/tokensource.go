@@ -98,7 +98,11 @@ func (s *tokenSource) run(c *tokenCall) {
 		s.mu.Unlock()
 		close(c.done)
 	}()
-	t, err := s.ts.Token()
+	var t *oauth2.Token
+	err := safely("the token source", func() (err error) {
+		t, err = s.ts.Token()
+		return err
+	})
 	switch {
 	case err != nil:
 		c.err = fmt.Errorf("auth: the token source failed: %w", guard(err))

@@ -1,0 +1,79 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
+)
+
+// A PanicError says that code of the program's own panicked while this package
+// called it in the background: a [Store], an HTTP transport, an
+// oauth2.TokenSource. It is in the chain of the error that the waiting callers
+// get; the process goes on, locks are released, and a renewal is tried again as
+// after any other failure of that part. What had come of a token request by then
+// is not lost: it stays pending as after a failed save.
+//
+// A panic on a goroutine that is not of this package still ends the process: in
+// a DialContext of net/http's Transport, for example.
+type PanicError struct {
+	// What panicked: "the store", "the HTTP transport", "the token source", "a
+	// renewal".
+	What string
+	// Stack is the stack of the goroutine that panicked, as debug.Stack gives it.
+	Stack []byte
+
+	text string
+	err  error // of the panic, if its value was one
+}
+
+// safely calls f and turns a panic of it into a *PanicError.
+func safely(what string, f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			e := &PanicError{What: what, Stack: debug.Stack()}
+			switch v := v.(type) {
+			case error:
+				e.err = guard(v)
+				e.text = e.err.Error()
+			case string:
+				e.text = safehttp.Redact(v)
+			default: // it may hold anything
+				e.text = fmt.Sprintf("a value of type %T", v)
+			}
+			err = e
+		}
+	}()
+	return f()
+}
+
+// Error implements error. The value of the panic is redacted.
+func (e *PanicError) Error() string { return fmt.Sprintf("%s panicked: %s", e.What, e.text) }
+
+// Unwrap gives errors.Is and errors.As the value of the panic, if it is an
+// error.
+func (e *PanicError) Unwrap() error { return e.err }
+
+// GoString is Error.
+func (e *PanicError) GoString() string { return e.Error() }
+
+// LogValue logs the text and the stack.
+func (e *PanicError) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("error", "panic"), slog.String("text", e.Error()), slog.String("stack", string(e.Stack)))
+}
+
+// load is s.Load; a panic is an error.
+func load(ctx context.Context, s Store, key string) (record []byte, err error) {
+	err = safely("the store", func() (err error) {
+		record, err = s.Load(ctx, key)
+		return err
+	})
+	return record, err
+}
+
+// update is s.Update; a panic is an error, and f may have run.
+func update(ctx context.Context, s Store, key string, f func(context.Context, []byte) ([]byte, error)) error {
+	return safely("the store", func() error { return s.Update(ctx, key, f) })
+}
