@@ -2,6 +2,7 @@ package facade_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -76,5 +77,21 @@ func TestClientsOfOneHTTPClientShareTheirToken(t *testing.T) {
 	}
 	if store.n != 1 || server.tokens != 1 {
 		t.Errorf("the store was read %d times and %d tokens were asked for, want 1 and 1", store.n, server.tokens)
+	}
+}
+
+// Credentials of the wrong kind fail in the constructor, with what to use.
+func TestNewClientsRefuseCredentialsOfTheWrongKind(t *testing.T) {
+	sessions, err := auth.NewSessions(auth.NewMemoryStore(), auth.App{ClientID: "app"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, cosmic := facade.NewCosmic(auth.ClientCredentials("id", "secret"))
+	_, certn := facade.NewCertn(sessions.Key("k"))
+	for want, err := range map[string]error{"use Sessions.Key": cosmic, "use ClientCredentials": certn} {
+		var config *auth.ConfigError
+		if !errors.As(err, &config) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
 	}
 }

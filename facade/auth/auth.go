@@ -50,8 +50,9 @@ type Endpoint struct {
 	Service string
 	// Origin is the scheme://host[:port] that issued tokens may be sent to.
 	Origin string
-	// AuthorizeURL is the authorization endpoint (RFC 6749 section 3.1);
-	// empty where the service has no code flow.
+	// AuthorizeURL is the authorization endpoint (RFC 6749 section 3.1). It is
+	// empty where the service has no code flow but client credentials: openapi.yaml
+	// gives a service one of the two, and credentials of the other kind do not bind.
 	AuthorizeURL string
 	// TokenURL is the token endpoint (RFC 6749 section 3.2).
 	TokenURL string

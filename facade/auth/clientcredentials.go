@@ -77,6 +77,9 @@ func (c *clientCredentials) Source(e Endpoint) (Source, error) {
 	if s := c.bound[same]; s != nil {
 		return s, nil
 	}
+	if e.AuthorizeURL != "" {
+		return nil, &ConfigError{Problem: fmt.Sprintf("an app cannot act for itself at %s (Endpoint.AuthorizeURL is set): a person has to sign in", serviceName(e)), Remedy: "use Sessions.Key"}
+	}
 	p, err := newPoster(e, c.app)
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 
 func clientOf(t *testing.T, s *tokenServer, opts ...ClientCredentialsOption) Renewer {
 	t.Helper()
-	src, err := ClientCredentials("id", "secret-client", opts...).Source(s.endpoint())
+	src, err := ClientCredentials("id", "secret-client", opts...).Source(s.clientEndpoint())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestAnotherClientsTokenIsNotUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store := newTokenServer(), NewMemoryStore()
 		mustToken(t, clientOf(t, s, WithTokenStore(store, "k")))
-		other, err := ClientCredentials("id-2", "x", WithTokenStore(store, "k")).Source(s.endpoint())
+		other, err := ClientCredentials("id-2", "x", WithTokenStore(store, "k")).Source(s.clientEndpoint())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestAnotherClientsTokenIsNotUsed(t *testing.T) {
 		if _, err := other.Token(t.Context()); !errors.As(err, &ce) {
 			t.Errorf("another client id: %v", err)
 		}
-		e := s.endpoint()
+		e := s.clientEndpoint()
 		e.TokenURL = "https://demo.example.com/token/"
 		demo, err := ClientCredentials("id", "secret-client", WithTokenStore(store, "k")).Source(e)
 		if err != nil {
@@ -188,7 +188,7 @@ func TestASharedTokenIsJudgedAgainUnderTheLock(t *testing.T) {
 			t.Error("a token was asked for although one was stored meanwhile")
 		}
 		var ce *ConfigError
-		other, err := ClientCredentials("id-2", "x", WithTokenStore(blindStore{store}, "k")).Source(s.endpoint())
+		other, err := ClientCredentials("id-2", "x", WithTokenStore(blindStore{store}, "k")).Source(s.clientEndpoint())
 		if err != nil {
 			t.Fatal(err)
 		}

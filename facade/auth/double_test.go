@@ -212,6 +212,14 @@ func (s *tokenServer) endpoint() Endpoint {
 		AuthorizeURL: "https://api.example.com/auth/v1/oauth/authorize", HTTPClient: &http.Client{Transport: s}}
 }
 
+// clientEndpoint is the server as an Endpoint of a service that has client
+// credentials and no sign-in for people.
+func (s *tokenServer) clientEndpoint() Endpoint {
+	e := s.endpoint()
+	e.Service, e.AuthorizeURL = "certn", ""
+	return e
+}
+
 var testApp = App{ClientID: "app-1"}
 
 // process is one process of a fleet, or a program's life between two starts.

@@ -37,7 +37,7 @@ func TestACachedTokenAllocatesNothing(t *testing.T) {
 	s.signIn(t, store)
 	p := start(t, s, store)
 	defer p.stop(t)
-	cc, err := ClientCredentials("id", "secret").Source(s.endpoint())
+	cc, err := ClientCredentials("id", "secret").Source(s.clientEndpoint())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -273,7 +273,7 @@ func TestTheRefreshTokenNeverReachesAnotherOrigin(t *testing.T) {
 			http.Redirect(w, r, evil.URL+"/token", status)
 		}))
 		// The caller's client would follow redirects, and has opinions of its own.
-		e := Endpoint{Service: "cosmic", TokenURL: good.URL + "/token", HTTPClient: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}}
+		e := Endpoint{Service: "cosmic", AuthorizeURL: good.URL + "/authorize", TokenURL: good.URL + "/token", HTTPClient: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}}
 		store := NewMemoryStore()
 		p, err := NewSessions(store, testApp)
 		if err != nil {

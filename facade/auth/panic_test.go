@@ -271,7 +271,7 @@ func TestAPanicOfATokenSourceIsAnErrorOfWhoWaits(t *testing.T) {
 // TestAnyOtherPanicOfARenewalIsAnErrorOfWhoWaits: of an endpoint's logger, here.
 func TestAnyOtherPanicOfARenewalIsAnErrorOfWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newTokenServer().endpoint()
+		e := newTokenServer().clientEndpoint()
 		e.Logger = slog.New(panicHandler{})
 		src, err := ClientCredentials("id", "secret").Source(e)
 		if err != nil {
@@ -289,7 +289,7 @@ func TestAnyOtherPanicOfARenewalIsAnErrorOfWhoWaits(t *testing.T) {
 func TestAPanicCostsClientCredentialsTheSharingAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store := newTokenServer(), &panicStore{Store: NewMemoryStore()}
-		e := s.endpoint()
+		e := s.clientEndpoint()
 		src, err := ClientCredentials("id", "secret", WithTokenStore(store, "shared")).Source(e)
 		if err != nil {
 			t.Fatal(err)

@@ -67,7 +67,7 @@ func TestATokenThatCannotBeSentIsNotHandedOut(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		s := newTokenServer()
-		src, err := ClientCredentials("id", "secret").Source(s.endpoint())
+		src, err := ClientCredentials("id", "secret").Source(s.clientEndpoint())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,6 +37,9 @@ type unsaved struct {
 }
 
 func newSession(all *Sessions, key string, e Endpoint) (*session, error) {
+	if e.AuthorizeURL == "" {
+		return nil, &ConfigError{Problem: fmt.Sprintf("%s has no sign-in for people (Endpoint.AuthorizeURL is empty), so no session", serviceName(e)), Remedy: "use ClientCredentials"}
+	}
 	p, err := newPoster(e, all.client)
 	if err != nil {
 		return nil, err

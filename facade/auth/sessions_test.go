@@ -117,10 +117,13 @@ func TestALoggerOfItsOwnMakesNoSourceOfItsOwn(t *testing.T) {
 	s := newTokenServer()
 	p := start(t, s, NewMemoryStore())
 	defer p.stop(t)
-	for name, c := range map[string]Credentials{"session": p.Key("k"), "client": ClientCredentials("id", "secret")} {
+	for name, c := range map[string]struct {
+		Credentials
+		e Endpoint
+	}{"session": {p.Key("k"), s.endpoint()}, "client": {ClientCredentials("id", "secret"), s.clientEndpoint()}} {
 		sources := map[Source]bool{}
 		for range 3 {
-			e := s.endpoint()
+			e := c.e
 			e.HTTPClient, e.Logger = nil, slog.New(slog.DiscardHandler)
 			src, err := c.Source(e)
 			if err != nil {
@@ -252,4 +255,34 @@ type reserving struct{ Store }
 
 func (reserving) Update(context.Context, string, func(context.Context, []byte) ([]byte, error)) error {
 	return errDisk
+}
+
+// Credentials that a service cannot take do not bind, so that the constructor of
+// its client fails and not the first call.
+func TestCredentialsOfTheOtherKindDoNotBind(t *testing.T) {
+	s := newTokenServer()
+	p := start(t, s, NewMemoryStore())
+	defer p.stop(t)
+	for remedy, bind := range map[string]func() (Source, error){
+		"use Sessions.Key":      func() (Source, error) { return ClientCredentials("id", "secret").Source(s.endpoint()) },
+		"use ClientCredentials": func() (Source, error) { return p.Key("k").Source(s.clientEndpoint()) },
+	} {
+		var ce *ConfigError
+		if _, err := bind(); !errors.As(err, &ce) || ce.Remedy != remedy {
+			t.Errorf("%v, want the remedy %q", err, remedy)
+		}
+	}
+}
+
+func TestTheStatusOfAClientsSharedTokenIsNotThatOfASession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := newTokenServer(), NewMemoryStore()
+		mustToken(t, clientOf(t, s, WithTokenStore(store, "shared")))
+		p := start(t, s, store)
+		defer p.stop(t)
+		st, err := p.Status(t.Context(), "shared")
+		if err != nil || st.State != StateNotSession || st.CanRenew || st.ClientID != "id" || st.ExpiresAt.IsZero() {
+			t.Errorf("%+v, %v", st, err)
+		}
+	})
 }

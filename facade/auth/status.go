@@ -18,6 +18,9 @@ const (
 	StatePending SessionState = "pending"
 	// StateEnded: a person has to sign in again.
 	StateEnded SessionState = "ended"
+	// StateNotSession: what is stored is not a session but the shared token of
+	// [WithTokenStore].
+	StateNotSession SessionState = "not_session"
 )
 
 // Status describes one session, for health pages. It holds no secret.
@@ -84,7 +87,10 @@ func (s *Sessions) Status(ctx context.Context, key string) (Status, error) {
 func (st *Status) describe(r *record) {
 	st.State, st.ClientID, st.TokenURL, st.CanRenew = StateGood, r.ClientID, r.Issuer, r.RefreshToken != ""
 	st.SignedInAt, st.IssuedAt, st.ExpiresAt = r.SignedInAt, r.IssuedAt, r.ExpiresAt
-	if r.Ended != nil {
+	switch {
+	case r.Kind != kindSession:
+		st.State = StateNotSession
+	case r.Ended != nil:
 		e := r.Ended.reauth("")
 		st.State, st.EndedAt, st.EndedReason, st.EndedCode = StateEnded, e.At, e.Reason, e.Code
 	}

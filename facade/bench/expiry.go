@@ -19,7 +19,9 @@ func expiry(ctx context.Context, _ int) ([]line, error) {
 		until      = life + life/4 // the second token's advisory window is yet to come
 	)
 	server := &tokenServer{life: life}
-	source, err := auth.ClientCredentials("bench", "secret").Source(server.endpoint())
+	endpoint := server.endpoint()
+	endpoint.AuthorizeURL = "" // of a service that has client credentials
+	source, err := auth.ClientCredentials("bench", "secret").Source(endpoint)
 	if err != nil {
 		return nil, err
 	}
