@@ -48,7 +48,7 @@ func TestA429PausesTheClientWhateverItsLimiter(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &script{replies: []reply{{status: 429, header: map[string]string{"Retry-After": "20"}}, jsonReply(someone)}}
 			c := newCosmic(t, s, facade.WithLimiter(limiter))
-			other, err := c.For(auth.StaticToken("another worker's token"))
+			other, err := c.For(auth.StaticToken("another-workers-token"))
 			if err != nil {
 				t.Fatal(err)
 			}

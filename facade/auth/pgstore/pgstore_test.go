@@ -165,7 +165,7 @@ func TestStoreContractUnderStrangeDefaults(t *testing.T) {
 	db := openDB(t, url)
 	for _, setting := range []string{
 		"default_transaction_isolation = 'serializable'", "synchronous_commit = off", "lock_timeout = '1ms'",
-		"idle_in_transaction_session_timeout = '1ms'", "bytea_output = 'escape'", "standard_conforming_strings = off",
+		"idle_in_transaction_session_timeout = '1min'", "bytea_output = 'escape'", "standard_conforming_strings = off",
 	} {
 		exec(t, db, "ALTER DATABASE "+currentDatabase(t, db)+" SET "+setting)
 	}
