@@ -258,7 +258,7 @@ func (k *keeper) land(f *flight) {
 // publish makes l current. k.mu is held.
 func (k *keeper) publish(l *lease) {
 	k.current.Store(l)
-	k.fails, k.lastErr, k.retryAt = 0, nil, 0
+	k.fails, k.lastErr = 0, nil
 	k.nextTry.Store(0)
 }
 

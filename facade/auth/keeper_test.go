@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -345,5 +346,33 @@ func TestAFailedEarlyRenewalDelaysNobodyWhoNeedsAToken(t *testing.T) {
 		if mustToken(t, p.src) == old {
 			t.Error("the old token was handed out without another attempt")
 		}
+	})
+}
+
+// TestFailuresAreForgottenAfterASuccess: the pause after the next failure is
+// short again, and health pages say that all is well.
+func TestFailuresAreForgottenAfterASuccess(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+		fail := func() {
+			t.Helper()
+			s.then(slices.Repeat([]step{says(503, "", "")}, maxAttempts)...)
+			if _, err := p.src.Token(t.Context()); err == nil {
+				t.Fatal("no error")
+			}
+		}
+		time.Sleep(2 * time.Hour)
+		for range 5 { // the pause has grown to retryNeeded
+			fail()
+			time.Sleep(retryNeeded)
+		}
+		mustToken(t, p.src)
+		if at, err := p.src.(*session).lastFailure(); err != nil {
+			t.Errorf("remembered since %s: %v", at, err)
+		}
+		time.Sleep(2 * time.Hour)
+		fail()
+		time.Sleep(retryMin * 5 / 4)
+		mustToken(t, p.src)
+		s.invariant(t, store)
 	})
 }

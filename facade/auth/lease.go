@@ -78,7 +78,8 @@ func (k *keeper) adopted(r *record) *lease {
 	l := newLease(NewToken(r.AccessToken, expires), r.Version, end, r.life(), r.renewable())
 	if r.Cause == causeRefused {
 		window := spared(r.life())
-		l.sparedUntil = now + min(max(window-wall.Sub(r.IssuedAt), 0), window)
+		// The clock that wrote IssuedAt may be ahead of ours.
+		l.sparedUntil = now + min(window-wall.Sub(r.IssuedAt), window)
 	}
 	return l
 }

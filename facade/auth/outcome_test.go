@@ -429,6 +429,28 @@ func TestReasonsOfAnEnd(t *testing.T) {
 	}
 }
 
+// What looks like a code gets into errors; everything else may be anything.
+func TestAnErrorCodeIsShownIfItLooksLikeOne(t *testing.T) {
+	for code, want := range map[string]string{
+		"invalid_grant":         "invalid_grant",
+		strings.Repeat("a", 64): strings.Repeat("a", 64),
+		strings.Repeat("a", 65): "unreadable_code",
+		"Invalid Grant":         "unreadable_code",
+		"secret-1":              "unreadable_code",
+		`code\n`:                "unreadable_code",
+	} {
+		s := newTokenServer()
+		p, err := newPoster(s.endpoint(), client{id: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.then(says(400, "application/json", `{"error":"`+code+`"}`))
+		if _, te := p.post(t.Context(), "refresh_token", map[string][]string{}); te == nil || te.Code != want {
+			t.Errorf("%q: %v", code, te)
+		}
+	}
+}
+
 // TestABannedUserIsNotAskedForAgainAndAgain: the ban is the service's to lift,
 // and the session goes on then.
 func TestABannedUserIsNotAskedForAgainAndAgain(t *testing.T) {

@@ -134,3 +134,43 @@ func TestALate401IsAnsweredWithTheTokenAtHand(t *testing.T) {
 		}
 	})
 }
+
+// TestTheSparedWindowOfAnotherProcess: it counts from when the record was
+// issued, by the clock of the machine that wrote it, and is never longer than on
+// this one.
+func TestTheSparedWindowOfAnotherProcess(t *testing.T) {
+	for name, c := range map[string]struct{ clock, age, left time.Duration }{
+		"the same clock":               {0, 0, refusedMax},
+		"issued a while ago":           {0, 20 * time.Second, refusedMax - 20*time.Second},
+		"issued long ago":              {0, 10 * time.Minute, 0},
+		"a clock that is ahead":        {24 * time.Hour, 0, refusedMax},
+		"a clock that is behind":       {-10 * time.Second, 0, refusedMax - 10*time.Second},
+		"a clock that is hours behind": {-24 * time.Hour, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, p *process) {
+				r := stored(t, store)
+				r.Cause, r.Version, r.IssuedAt = causeRefused, "of another machine", time.Now().Add(c.clock).UTC()
+				data, err := r.encode()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := p.replace(t.Context(), "k", data); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(c.age)
+				tok := mustToken(t, p.src)
+				if c.left > 0 {
+					time.Sleep(c.left - 2*time.Second)
+					if _, err := p.src.Renew(t.Context(), tok); !errors.Is(err, ErrRefused) || s.requests() != 0 {
+						t.Errorf("before its end: %v, %d requests", err, s.requests())
+					}
+					time.Sleep(3 * time.Second)
+				}
+				if again, err := p.src.Renew(t.Context(), tok); err != nil || again == tok {
+					t.Errorf("after its end: %v", err)
+				}
+			})
+		})
+	}
+}

@@ -380,6 +380,43 @@ func TestSealsCannotBeForgedAndKeysCanChange(t *testing.T) {
 	}
 }
 
+// A completed sign-in stays completed, whatever others are completed after it.
+func TestACompletedSignInDoesNotCompleteAgainAfterAnother(t *testing.T) {
+	s := newTokenServer()
+	sealer, err := NewSealer(key('a'))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again []func() error
+	for range 5 {
+		u, p := begin(t, s)
+		sealed, err := sealer.Seal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		complete := func() error {
+			p, err := sealer.Open(sealed)
+			if err != nil {
+				return err
+			}
+			_, err = Complete(t.Context(), s.endpoint(), testApp, p, answered(u))
+			return err
+		}
+		if err := complete(); err != nil {
+			t.Fatal(err)
+		}
+		again = append(again, complete)
+		for i, complete := range again {
+			if err := complete(); !errors.Is(err, errSpent) {
+				t.Errorf("sign-in %d after sign-in %d: %v", i, len(again)-1, err)
+			}
+		}
+	}
+	if n := s.requests(); n != len(again) {
+		t.Errorf("%d codes were sent, want %d", n, len(again))
+	}
+}
+
 func TestALedgerForgetsWhatIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l ledger
