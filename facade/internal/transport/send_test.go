@@ -29,7 +29,7 @@ func operation(t *testing.T, id spec.OperationID) *spec.Operation {
 
 func chain(t *testing.T, origin string, client *http.Client) Handler {
 	t.Helper()
-	source, err := auth.StaticToken("the token").Source(auth.Endpoint{Service: "cosmic", Origin: origin})
+	source, err := auth.StaticToken("the-token").Source(auth.Endpoint{Service: "cosmic", Origin: origin})
 	if err != nil {
 		t.Fatal(err)
 	}
