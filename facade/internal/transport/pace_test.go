@@ -291,3 +291,19 @@ func TestPausesGrowWhileNothingIsAccepted(t *testing.T) {
 		}
 	})
 }
+
+// A server that goes on refusing is asked once in the time that it asks for,
+// and not less often from one refusal to the next.
+func TestThePaceHasAnEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWindows(nil, nil)
+		for range 100 {
+			w.Refused(2 * time.Second)
+			time.Sleep(time.Until(w.until))
+			w.accepted()
+		}
+		if w.learned.interval != 2*time.Second {
+			t.Errorf("a request each %v", w.learned.interval)
+		}
+	})
+}

@@ -301,6 +301,20 @@ func TestLongWaitsAreTold(t *testing.T) {
 	})
 }
 
+func TestALaterWaitIsToldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, told := NewWindows([]spec.RateLimit{{Requests: 1, Window: 2 * time.Second}}, nil), 0
+		for range 4 {
+			_ = w.wait(t.Context(), turn{tell: func(time.Duration, string) { told++ }})
+			_ = w.wait(t.Context(), turn{tell: func(time.Duration, string) { told++ }})
+			time.Sleep(time.Minute)
+		}
+		if told != 4 {
+			t.Errorf("told %d times of four waits", told)
+		}
+	})
+}
+
 // Those ahead count in long windows, too: behind two others the third turn
 // is a day later.
 func TestTheQueueIsCountedInLongWindows(t *testing.T) {
