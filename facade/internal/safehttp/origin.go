@@ -95,6 +95,15 @@ func Origin(u *url.URL) string {
 	return scheme + "://" + host + ":" + port
 }
 
+// HasOrigin reports whether the origin of u is the given one.
+func HasOrigin(u *url.URL, origin string) bool {
+	scheme, rest, ok := strings.Cut(origin, "://")
+	if ok && u != nil && u.Scheme == scheme && u.Host == rest && rest != "" { // as it is written nearly always
+		return true
+	}
+	return origin != "" && Origin(u) == origin
+}
+
 func loopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true

@@ -97,6 +97,18 @@ func TestOrigin(t *testing.T) {
 			t.Errorf("Origin(%q) = %q, want %q", raw, got, want)
 		}
 	}
+	for raw, same := range map[string]bool{"https://h": true, "https://H:443/x": true, "HTTPS://h": true, "http://h": false, "https://h:80": false, "https://h.evil": false, "https://": false, "/h": false} {
+		u, err := url.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if HasOrigin(u, "https://h") != same {
+			t.Errorf("HasOrigin(%q) = %t", raw, !same)
+		}
+	}
+	if HasOrigin(nil, "https://h") || HasOrigin(nil, "") || HasOrigin(&url.URL{}, "") || HasOrigin(&url.URL{}, "://") {
+		t.Error("nothing has no origin")
+	}
 	if Origin(nil) != "" {
 		t.Error("Origin(nil) must be empty")
 	}
@@ -113,6 +125,24 @@ func TestReadAll(t *testing.T) {
 	}
 	if b, err := ReadAll(io.MultiReader(strings.NewReader("12"), iotest.ErrReader(io.ErrUnexpectedEOF)), 5); string(b) != "12" || err != io.ErrUnexpectedEOF {
 		t.Errorf("cut: %q, %v", b, err)
+	}
+}
+
+// Whatever size is said, what comes is what was sent, or an error past the limit.
+func TestReadSized(t *testing.T) {
+	for _, size := range []int64{-1, 0, 1, 4, 5, 6, 100, 1 << 50} {
+		for _, r := range []io.Reader{strings.NewReader("12345"), iotest.OneByteReader(strings.NewReader("12345")), iotest.DataErrReader(strings.NewReader("12345"))} {
+			if b, err := ReadSized(r, size, 5); string(b) != "12345" || err != nil {
+				t.Errorf("size %d: %q, %v", size, b, err)
+			}
+		}
+		var tooLarge *TooLargeError
+		if b, err := ReadSized(strings.NewReader("123456"), size, 5); !errors.As(err, &tooLarge) || tooLarge.Limit != 5 || string(b) != "12345" {
+			t.Errorf("size %d, past the limit: %q, %v", size, b, err)
+		}
+		if b, err := ReadSized(io.MultiReader(strings.NewReader("12"), iotest.ErrReader(io.ErrUnexpectedEOF)), size, 5); string(b) != "12" || err != io.ErrUnexpectedEOF {
+			t.Errorf("size %d, cut: %q, %v", size, b, err)
+		}
 	}
 }
 

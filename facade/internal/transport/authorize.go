@@ -70,8 +70,13 @@ func (c *Call) repeatable() bool {
 	return c.Request.Body == nil || c.Request.Body == http.NoBody || c.Request.GetBody != nil
 }
 
-// carry sets the token in the call's request. The call is the chain's own.
+// carry sets the token in the call's request. The call is the chain's own, but
+// a request that was sent is not changed any more: a transport may read it
+// still, also after it has failed.
 func (c *Call) carry(token auth.Token) {
+	if c.Attempts > 0 {
+		c.Request = c.Request.Clone(c.Request.Context())
+	}
 	c.Request.Header.Set("Authorization", "Bearer "+token.Value())
 	c.Token = token
 }

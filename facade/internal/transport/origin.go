@@ -12,8 +12,9 @@ import (
 // origin that the token was issued for.
 func onlyTo(next Handler, origin string) Handler {
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
-		if to := safehttp.Origin(call.Request.URL); to != origin || call.Request.Host != "" && call.Request.Host != call.Request.URL.Host {
-			return nil, fmt.Errorf("refused to send a token of %s to %s", origin, to)
+		u := call.Request.URL
+		if !safehttp.HasOrigin(u, origin) || call.Request.Host != "" && call.Request.Host != u.Host {
+			return nil, fmt.Errorf("refused to send a token of %s to %s", origin, safehttp.Origin(u))
 		}
 		return next(ctx, call)
 	}

@@ -191,9 +191,10 @@ func final(err error) bool {
 		authority    x509.UnknownAuthorityError
 		hostname     x509.HostnameError
 		invalid      x509.CertificateInvalidError
+		noTLS        tls.RecordHeaderError
 	)
 	if errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &hostname) || errors.As(err, &invalid) ||
-		errors.Is(err, http.ErrSchemeMismatch) {
+		errors.As(err, &noTLS) || errors.Is(err, http.ErrSchemeMismatch) {
 		return true
 	}
 	// Of a CONNECT that a proxy refuses net/http passes on the reason phrase alone.
@@ -216,8 +217,8 @@ func reason(resp *http.Response, err error) string {
 // that its connection can be used again, and closes it.
 func discard(resp *http.Response) {
 	const most, patience = 64 << 10, time.Second
-	if body, ok := resp.Body.(*watchedBody); ok {
-		body.watch.hurry(patience)
+	if x, ok := resp.Body.(*exchange); ok {
+		x.hurry(patience)
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, most) // the answer is given up either way
 	_ = resp.Body.Close()

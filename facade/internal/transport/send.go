@@ -4,15 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/http/httptrace"
-	"net/url"
 	"os"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -68,38 +62,51 @@ func (e *TimeoutError) Unwrap() error { return os.ErrDeadlineExceeded }
 
 // send makes one request, under a timeout of its own.
 func send(client *http.Client, timeout time.Duration, userAgent string) Handler {
+	product := []string{userAgent}
+	roundTrip, private := client.Do, true
+	if client.Jar == nil { // then http.Client does nothing for a request that is not redirected
+		roundTrip = client.Transport.RoundTrip
+		_, private = client.Transport.(*http.Transport)
+		private = !private
+	}
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
-		limited, cancel := context.WithCancelCause(ctx)
-		watch := newWatch(timeout, cancel)
-		var trace progress
-		req, err := attempt(httptrace.WithClientTrace(limited, trace.hooks()), call, userAgent)
+		if userAgent != "" && call.Request.Header["User-Agent"] == nil {
+			call.Request.Header["User-Agent"] = product
+		}
+		x := newExchange(ctx, timeout)
+		req, err := attempt(x.traced(call), call, private)
 		if err != nil {
-			watch.end()
+			x.end()
 			return nil, err
 		}
 		call.Attempts++
-		resp, err := client.Do(req)
+		resp, err := roundTrip(req)
+		if err == nil && resp == nil {
+			err = errors.New("the transport returned neither a response nor an error")
+		}
 		if err != nil {
-			watch.end()
+			x.end()
 			if ctx.Err() != nil {
 				return nil, Ended(ctx)
 			}
-			return nil, &NetworkError{Host: req.URL.Host, Unsent: trace.unsent(err), Err: call.secrets().RedactError(cause(limited, err))}
+			return nil, &NetworkError{Host: req.URL.Host, Unsent: x.unsent(err), Err: call.secrets().RedactError(x.cause(err))}
 		}
-		stream := call.Stream && succeeded(resp) // an error is read at once
-		if stream {
-			watch.pause()
-		}
-		resp.Body = &watchedBody{body: resp.Body, call: call, ctx: limited, caller: ctx, watch: watch, stream: stream}
+		x.receive(resp, call, call.Stream && succeeded(resp)) // an error is read at once
 		return resp, nil
 	}
 }
 
 func succeeded(resp *http.Response) bool { return resp.StatusCode >= 200 && resp.StatusCode <= 299 }
 
-// attempt clones the call's request for one attempt.
-func attempt(ctx context.Context, call *Call, userAgent string) (*http.Request, error) {
-	req := call.Request.Clone(ctx)
+// attempt returns the call's request for one attempt. What may change a
+// request, a cookie jar, middleware or a caller's transport, gets a private
+// copy; http.Transport changes none.
+func attempt(ctx context.Context, call *Call, private bool) (req *http.Request, err error) {
+	if private {
+		req = call.Request.Clone(ctx)
+	} else {
+		req = call.Request.WithContext(ctx)
+	}
 	if call.Request.GetBody != nil {
 		body, err := call.Request.GetBody()
 		if err != nil {
@@ -111,107 +118,5 @@ func attempt(ctx context.Context, call *Call, userAgent string) (*http.Request, 
 		// or not the server is known to honour one.
 		req.GetBody = nil
 	}
-	if userAgent != "" && req.Header.Get("User-Agent") == "" {
-		req.Header.Set("User-Agent", userAgent)
-	}
 	return req, nil
-}
-
-// cause tells our own timeout from other failures, and drops the URL that
-// net/http puts around an error: its query is nobody's business.
-func cause(ctx context.Context, err error) error {
-	var timeout *TimeoutError
-	if errors.As(context.Cause(ctx), &timeout) {
-		return timeout
-	}
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		return wrapped.Err
-	}
-	return err
-}
-
-// progress watches how far a request got.
-type progress struct{ looked, wrote atomic.Bool }
-
-func (p *progress) hooks() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn:          func(string) { p.looked.Store(true) },
-		WroteHeaderField: func(string, []string) { p.wrote.Store(true) },
-		WroteHeaders:     func() { p.wrote.Store(true) },
-	}
-}
-
-// unsent reports whether for certain nothing was written: the connection
-// could not be made, or a transport that reports its progress never began to
-// write. A transport that reports nothing may have sent anything.
-func (p *progress) unsent(err error) bool {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
-		return true
-	}
-	return p.looked.Load() && !p.wrote.Load()
-}
-
-// watch ends a request when its server lets the timeout pass.
-type watch struct {
-	timeout time.Duration
-	cancel  context.CancelCauseFunc
-	timer   *time.Timer
-}
-
-func newWatch(timeout time.Duration, cancel context.CancelCauseFunc) *watch {
-	w := &watch{timeout: timeout, cancel: cancel}
-	w.timer = time.AfterFunc(timeout, func() { cancel(&TimeoutError{Waited: timeout}) })
-	return w
-}
-
-func (w *watch) pause()  { w.timer.Stop() }
-func (w *watch) resume() { w.timer.Reset(w.timeout) }
-
-// hurry gives the request no more than d from now.
-func (w *watch) hurry(d time.Duration) { w.timer.Reset(min(d, w.timeout)) }
-
-func (w *watch) end() {
-	w.timer.Stop()
-	w.cancel(nil)
-}
-
-// watchedBody is a body whose reads are under the watch.
-type watchedBody struct {
-	body        io.ReadCloser
-	call        *Call
-	ctx, caller context.Context
-	watch       *watch
-	stream      bool
-	once        sync.Once
-}
-
-func (b *watchedBody) Read(p []byte) (int, error) {
-	if b.caller.Err() != nil { // whether or not the transport cares
-		return 0, Ended(b.caller)
-	}
-	if b.stream {
-		b.watch.resume()
-		defer b.watch.pause()
-	}
-	n, err := b.body.Read(p)
-	if err != nil && err != io.EOF {
-		var timeout *TimeoutError
-		switch {
-		case b.caller.Err() != nil:
-			err = Ended(b.caller)
-		case errors.As(context.Cause(b.ctx), &timeout):
-			err = timeout
-		case err != io.ErrUnexpectedEOF: //nolint:errorlint // that one says nothing of its own
-			err = b.call.secrets().RedactError(err)
-		}
-	}
-	return n, err
-}
-
-func (b *watchedBody) Close() error {
-	err := b.body.Close()
-	b.once.Do(b.watch.end)
-	return err
 }

@@ -8,6 +8,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -178,4 +181,69 @@ func TestTheClientsTimeoutCutsNoLongList(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Whoever may change a request gets one of its own: the next attempt is sent
+// as the call was built. What was sent is not changed by us.
+func TestEachAttemptIsSentAsItWasBuilt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sent []*http.Request
+		client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if len(r.Header) != 3 || r.URL.RawQuery != "" || r.Header.Get("User-Agent") != "credkit" || !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer t") {
+				t.Errorf("attempt %d: %v %v", len(sent)+1, r.URL, r.Header)
+			}
+			sent = append(sent, r)
+			r.Header.Set("X-Traced", "yes")
+			r.Header["Authorization"][0] = "Basic x"
+			r.Header["User-Agent"][0] = "x"
+			r.URL.RawQuery = "traced=yes"
+			return &http.Response{StatusCode: []int{503, 401, 200}[len(sent)-1], Body: http.NoBody, Request: r, Header: http.Header{}}, nil
+		})}
+		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(0), MaxAnswer: 1 << 20, UserAgent: "credkit"})
+		call := create(t, "https://a.test")
+		call.Operation = operation(t, cosmic.OpGetMe)
+		call.Request.Header.Del("Content-Type")
+		if resp, err := h(t.Context(), call); err != nil || resp.StatusCode != 200 || len(sent) != 3 {
+			t.Errorf("%v, %v, %d sent", resp, err, len(sent))
+		}
+	})
+}
+
+// A cookie jar works, and its cookies do not pile up from one attempt to the next.
+func TestACookieJarIsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		jar, _ := cookiejar.New(nil)
+		var cookies []string
+		client := &http.Client{Jar: jar, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			cookies = append(cookies, r.Header.Get("Cookie"))
+			return &http.Response{StatusCode: []int{503, 503, 200}[len(cookies)-1], Body: http.NoBody, Request: r, Header: http.Header{"Set-Cookie": {"a=1"}}}, nil
+		})}
+		if _, err := chain(t, "https://a.test", client)(t.Context(), read(t, "https://a.test", cosmic.OpGetMe)); err != nil || !slices.Equal(cookies, []string{"", "a=1", "a=1"}) {
+			t.Errorf("%v, cookies %q", err, cookies)
+		}
+	})
+}
+
+// http.Transport may read a request after it has failed: the next attempt must
+// not change it under its hands.
+func TestARequestThatWasSentIsNotChanged(t *testing.T) {
+	var held []*http.Request
+	h := send(&http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		held = append(held, r)
+		return &http.Response{StatusCode: 401, Body: http.NoBody, Request: r, Header: http.Header{}}, nil
+	})}, time.Minute, "credkit")
+	shared := func(ctx context.Context, call *Call) (*http.Response, error) { // as for http.Transport
+		call.Attempts++
+		held = append(held, call.Request)
+		return &http.Response{StatusCode: 401, Body: http.NoBody, Header: http.Header{}}, nil
+	}
+	for _, next := range []Handler{h, shared} {
+		held = nil
+		if _, err := authorized(next, &renewing{token: "t"})(t.Context(), read(t, "https://a.test", cosmic.OpGetMe)); err != nil || len(held) != 2 {
+			t.Fatal(err, len(held))
+		}
+		if a, b := held[0].Header.Get("Authorization"), held[1].Header.Get("Authorization"); a != "Bearer t" || b != "Bearer t!" {
+			t.Errorf("sent %q and %q", a, b)
+		}
+	}
 }

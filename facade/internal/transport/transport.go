@@ -28,7 +28,7 @@ type Call struct {
 	// Prepare completes the request that the generated client has built; nil
 	// if there is nothing to add.
 	Prepare func(*http.Request) error
-	// Request is set to the request. Each attempt sends a clone.
+	// Request is set to the request, with the token of the last attempt. The chain changes its headers; see send for who gets a copy.
 	Request *http.Request
 	// Stream says that the answer is read as it comes: the timeout then
 	// bounds the wait for its headers and each stalled read, not the reading.
@@ -125,8 +125,11 @@ func Wrapped(base *http.Client, middleware []func(http.RoundTripper) http.RoundT
 // New assembles the chain.
 func New(c Config) Handler {
 	client := safehttp.Client(c.HTTPClient)
+	if client.Transport == nil {
+		client.Transport = http.DefaultTransport
+	}
 	timeout := client.Timeout
-	client.Timeout = 0 // kept by send, which tells a slow server from a slow reader
+	client.Timeout = 0 // kept by [exchange], which tells a slow server from a slow reader
 	if timeout <= 0 {
 		timeout = DefaultTimeout
 	}

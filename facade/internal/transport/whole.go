@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 
 	"github.com/credkit/credkit-go/facade/internal/safehttp"
@@ -18,13 +17,15 @@ func whole(next Handler, limit int64) Handler {
 		if err != nil || call.Stream || !succeeded(resp) {
 			return resp, err
 		}
-		body, err := safehttp.ReadAll(resp.Body, limit)
+		body, err := safehttp.ReadSized(resp.Body, resp.ContentLength, limit)
 		_ = resp.Body.Close() // read, or given up
 		var large *safehttp.TooLargeError
 		switch {
 		case err == nil:
-			resp.Body = io.NopCloser(bytes.NewReader(body))
 			call.Whole = body
+			held := &heldBody{}
+			held.Reset(body)
+			resp.Body = held
 			return resp, nil
 		case errors.As(err, &large), ctx.Err() != nil:
 			return nil, err
@@ -33,3 +34,9 @@ func whole(next Handler, limit int64) Handler {
 		}
 	}
 }
+
+// heldBody is a body that is in memory.
+type heldBody struct{ bytes.Reader }
+
+// Close does nothing.
+func (*heldBody) Close() error { return nil }
