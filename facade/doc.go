@@ -13,14 +13,16 @@
 //   - A response is a value or an error, never a silent nil. HTML with status
 //     200, null, {}, a cut or an oversized body are errors: [Error], which
 //     holds what was tried and no secret.
-//   - A call is sent again as its class allows: reads after 408, 429, 5xx and
-//     connection errors; a create only if the service never saw it, or after
-//     a 429. Waits are drawn at random and grow; Retry-After is kept up to a
-//     cap, and fails the call at once beyond it or beyond the caller's
-//     deadline. A budget keeps a sick server from being hammered. See
-//     [WithRetry].
-//   - Certn's rate limits are kept before the service has to say so, waiting
-//     within the caller's context: [WithLimiter].
+//   - A call is sent again as its class allows: reads after 408, 5xx and
+//     connection errors; a create only if the service never saw it. Waits are
+//     drawn at random and grow; Retry-After is kept up to a cap, and fails the
+//     call at once beyond it or beyond the caller's deadline. A budget keeps a
+//     server that fails from being sent more. See [WithRetry].
+//   - A 429 pauses all calls of the clients that are made of one another by
+//     For or share a limiter. Then they go on at the rate that the service
+//     accepted, each within its caller's context: a fleet of any size fits any
+//     limit, and the only cost is time. Certn's limits are kept before the
+//     service has to say so. See [WithLimiter], [NewLimiter].
 //   - A 401 renews the token once, by identity, and the call is made again.
 //   - A token goes only to the origin it was issued for: no redirect is
 //     followed, and of a link to the next page only the query is used.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,23 +103,19 @@ func TestACreateOnADyingConnectionIsSentOnce(t *testing.T) {
 
 // A connection that cannot be made has sent nothing: the create is tried again.
 func TestACreateThatWasNeverSentIsSentAgain(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	_ = listener.Close()
-	dials := 0
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		dials++
-		return new(net.Dialer).DialContext(ctx, network, addr)
-	}}}
-	call := create(t, "http://"+address)
-	_, err = chain(t, "http://"+address, client)(t.Context(), call)
-	var network *NetworkError
-	if !errors.As(err, &network) || !network.Unsent || call.Attempts != 4 || dials != 4 {
-		t.Errorf("%d attempts, %d dials: %v", call.Attempts, dials, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		dials := 0
+		client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			dials++
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+		}}}
+		call := create(t, "http://127.0.0.1:8080")
+		_, err := chain(t, "http://127.0.0.1:8080", client)(t.Context(), call)
+		var network *NetworkError
+		if !errors.As(err, &network) || !network.Unsent || call.Attempts != 4 || dials != 4 {
+			t.Errorf("%d attempts, %d dials: %v", call.Attempts, dials, err)
+		}
+	})
 }
 
 // A transport that reports nothing of its progress may have sent anything.
