@@ -29,7 +29,8 @@ func TestADaysRetryAfterSilencesNoClient(t *testing.T) {
 			start := time.Now()
 			for i := range 10 {
 				_, err := c.Users().Collect(t.Context(), 1)
-				if !errors.Is(err, facade.ErrRateLimited) || time.Since(start) != 0 || s.count() != 1 || !strings.Contains(err.Error(), "24h0m0s") {
+				var e *facade.Error
+				if !errors.As(err, &e) || e.RetryAfter != 24*time.Hour || !errors.Is(err, facade.ErrRateLimited) || time.Since(start) != 0 || s.count() != 1 || !strings.Contains(err.Error(), "24h0m0s") {
 					t.Fatalf("%s, call %d: %v after %v and %d requests", name, i, err, time.Since(start), s.count())
 				}
 			}
@@ -62,6 +63,38 @@ func TestA429PausesTheClientWhateverItsLimiter(t *testing.T) {
 			wg.Wait()
 			if s.count() != 3 {
 				t.Errorf("%s: %d requests", name, s.count())
+			}
+		})
+	}
+}
+
+// A service that answers 429 to everything, and callers who leave: every call
+// ends, in time, and nothing is left.
+func TestAFleetOutlivesAServiceThatRefusesEverything(t *testing.T) {
+	for name, header := range map[string]map[string]string{"silent": nil, "a second": {"Retry-After": "1"}, "a minute": {"Retry-After": "60"}, "odd": {"Retry-After": "-1e99"}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{replies: []reply{{status: 429, header: header}}}
+			c := newCosmic(t, s, facade.WithScopeCheck(facade.CheckNever))
+			leaving, leave := context.WithTimeoutCause(t.Context(), 3*time.Second, errors.New("closing time"))
+			defer leave()
+			start := time.Now()
+			var wg sync.WaitGroup
+			for i := range 2000 {
+				wg.Go(func() {
+					ctx, most := t.Context(), 3*time.Minute
+					if i%2 == 0 {
+						ctx, most = leaving, 3*time.Second
+					}
+					_, err := c.Me(ctx)
+					left := errors.Is(err, context.DeadlineExceeded) && i%2 == 0
+					if took := time.Since(start); took > most || !left && !errors.Is(err, facade.ErrRateLimited) {
+						t.Errorf("%s: call %d: %v after %v", name, i, err, took)
+					}
+				})
+			}
+			wg.Wait()
+			if n := s.count(); n > 2300 { // each once, and the probes
+				t.Errorf("%s: %d requests", name, n)
 			}
 		})
 	}

@@ -58,6 +58,9 @@ func (r *result) failed(err error) *Error {
 	switch {
 	case errors.As(err, &limit):
 		e.kind = ErrRateLimited
+		if limit.Max > 0 { // after a 429
+			e.RetryAfter = limit.Wait
+		}
 	case errors.As(err, &reauth), errors.Is(err, auth.ErrRefused):
 		e.kind = ErrUnauthorized
 	case errors.As(err, &token) && token.Status == http.StatusGone:
