@@ -2,7 +2,7 @@
 
 GO ?= go
 
-.PHONY: help demo build test generate lint bench reliability
+.PHONY: help demo build test generate lint update bench reliability
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ generate: ## Write the generated code, the grades and the README's table anew fr
 
 lint: ## Run the linters and the specification's gates
 	bash api/lint/check.sh
+
+update: ## Bump what every module file requires: library, generators, linters, benchmark
+	api/lint/update.sh
 
 bench: ## Measure beside the peers, print the ratios and write them into README.md
 	cd facade/bench && $(GO) generate ./... && $(GO) run . -readme ../../README.md

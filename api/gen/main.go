@@ -25,7 +25,7 @@ func main() {
 	readme := flag.String("readme", "", "a README `file` whose operations table is written anew")
 	onlyCheck := flag.Bool("check", false, "read the specification and write nothing")
 	flag.Parse()
-	err := error(nil)
+	var err error
 	if *onlyCheck {
 		_, _, err = read(*specFile)
 	} else {

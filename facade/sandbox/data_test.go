@@ -106,8 +106,8 @@ func TestGeneratedRowsAreTheSameEachTime(t *testing.T) {
 }
 
 func TestTheFirstRowsShowEveryCase(t *testing.T) {
-	sb := inMemory(t)
-	today := date.FromTime(time.Now().UTC())
+	now := time.Now().UTC()
+	sb, today := inMemory(t, sandbox.Today(now)), date.FromTime(now) // one day, also at midnight
 	a := get(t, sb, urlOf(t, sb, cosmic.OpListCertifications), signIn(t, sb).AccessToken)
 	var list server.CertificationList
 	strict(t, a.body, &list)
