@@ -335,11 +335,15 @@ func TestStoreInsideATransaction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	patient, err := pgstore.New(store.db) // waits for a connection for longer than the deadline below
+	if err != nil {
+		t.Fatal(err)
+	}
 	tx, err := store.db.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	update := func(ctx context.Context) error {
+	update := func(ctx context.Context, store auth.Store) error {
 		return store.Update(ctx, "a", func(context.Context, []byte) ([]byte, error) {
 			t.Error("f was called")
 			return nil, nil
@@ -347,7 +351,7 @@ func TestStoreInsideATransaction(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if err := update(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if err := update(ctx, patient); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("with a deadline: %v, want context.DeadlineExceeded", err)
 	}
 	for what, err := range map[string]error{
@@ -359,7 +363,7 @@ func TestStoreInsideATransaction(t *testing.T) {
 			t.Errorf("%s: %v, want an error that says what is wrong", what, err)
 		}
 	}
-	if err := update(context.Background()); err == nil || !strings.Contains(err.Error(), "inside a transaction") {
+	if err := update(context.Background(), store); err == nil || !strings.Contains(err.Error(), "inside a transaction") {
 		t.Errorf("without a deadline: %v, want an error that says what is wrong", err)
 	}
 	if err := tx.Rollback(); err != nil {
