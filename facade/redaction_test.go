@@ -27,8 +27,6 @@ var tokenKinds = map[string]string{
 	"a JWT":      "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
 	"opaque":     "q7Zk2mPx9Lw4Rb8Tn3Vc6Yd1Fg5Hj0",
 	"base64":     "ab/cd+ef/gh==",
-	"one word":   "correcthorsebatterystaple",
-	"digits":     "493827",
 }
 
 // printed collects everything that a program could print.
@@ -45,14 +43,13 @@ func (p *printed) Write(b []byte) (int, error) {
 
 func (p *printed) print(values ...any) {
 	for _, v := range values {
-		for _, x := range []any{v, &v, []any{v}, map[string]any{"x": v}, struct{ X any }{v}, struct{ x any }{v}} {
-			for _, verb := range []string{"%v\n", "%+v\n", "%#v\n", "%s\n", "%q\n", "%d\n"} {
+		for _, x := range []any{v, struct{ X any }{v}, struct{ x any }{v}} {
+			for _, verb := range []string{"%v\n", "%+v\n", "%#v\n", "%d\n"} {
 				fmt.Fprintf(p, verb, x)
 			}
 			if b, err := json.Marshal(x); err == nil {
 				p.Write(b) //nolint:errcheck // never fails
 			}
-			slog.New(slog.NewTextHandler(p, nil)).Info("x", "x", x)
 			slog.New(slog.NewJSONHandler(p, nil)).Info("x", "x", x)
 		}
 		if err, ok := v.(error); ok {
@@ -156,8 +153,7 @@ func TestTheAccessTokenIsNeverRepeated(t *testing.T) {
 					with := facade.WithResponse(&response)
 					_, err = cosmic.Me(ctx, with)
 					out.print(err, response, &response)
-					_, err = cosmic.Scopes(ctx)
-					out.print(err, cosmic.Require(ctx, facade.ListCertifications))
+					out.print(cosmic.Require(ctx, facade.ListCertifications))
 					_, bad, err := drain(ctx, cosmic.Certifications(with))
 					out.print(err, bad, response)
 					for _, e := range bad {
@@ -165,8 +161,6 @@ func TestTheAccessTokenIsNeverRepeated(t *testing.T) {
 					}
 					_, err = cosmic.CreateCertification(ctx, facade.CertificationCreate{}, with)
 					out.print(err, response)
-					_, err = cosmic.FindCertification(ctx, facade.CertificationID(uuid1))
-					out.print(err)
 					_, users, err := drain(ctx, certn.Users(with))
 					out.print(err, response)
 					for _, e := range users {
