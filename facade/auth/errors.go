@@ -139,7 +139,24 @@ type StoreError struct {
 	Op string
 	// Key is the session's key in the store.
 	Key string
-	err error
+	// what becomes of what could not be saved, if that is known
+	fate string
+	err  error
+}
+
+// The fates of what could not be saved.
+const (
+	fatePending  = "what the server issued last is kept in memory and the save is tried again"
+	fateUnsaved  = "what the server issued last is not in the store; the next renewal sends what it replaced, which the server is assumed to accept once"
+	fateSignedIn = "the sign-in is not lost: save the same grant again"
+)
+
+// unsavedError is the error of a save, and says what becomes of what was to be
+// saved.
+func unsavedError(key, fate string, err error) *StoreError {
+	e := storeError("save", key, err)
+	e.fate = fate
+	return e
 }
 
 func storeError(op, key string, err error) *StoreError {
@@ -153,8 +170,8 @@ func (e *StoreError) Error() string {
 	if e.Key == "" {
 		s = fmt.Sprintf("auth: the store failed to %s sessions", e.Op)
 	}
-	if e.Op == "save" {
-		s += "; what the server issued last is kept in memory and the save is tried again"
+	if e.fate != "" {
+		s += "; " + e.fate
 	}
 	return s + ": " + e.err.Error()
 }

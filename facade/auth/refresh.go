@@ -255,7 +255,7 @@ func (s *session) exchanged(x exchange, saveErr error, f *flight) (*lease, error
 	}
 	if saveErr != nil {
 		u := &unsaved{record: x.next, data: x.data, from: x.store.Version, err: saveErr, at: time.Now()}
-		f.changes = append(f.changes, s.change(ChangePending, l, storeError("save", s.key, saveErr)))
+		f.changes = append(f.changes, s.change(ChangePending, l, unsavedError(s.key, fatePending, saveErr)))
 		s.keep(u)
 	}
 	if x.next.Ended != nil {

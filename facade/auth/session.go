@@ -115,7 +115,7 @@ func (s *session) settle(ctx context.Context) ([]Change, error) {
 	select {
 	case s.saving <- struct{}{}:
 	case <-ctx.Done():
-		return nil, storeError("save", s.key, ctx.Err())
+		return nil, unsavedError(s.key, fatePending, ctx.Err())
 	}
 	defer func() { <-s.saving }()
 	u := s.pending.Load()
@@ -140,7 +140,7 @@ func (s *session) settle(ctx context.Context) ([]Change, error) {
 		err = fault // the store has kept quiet about it
 	}
 	if err != nil {
-		return nil, storeError("save", s.key, err)
+		return nil, unsavedError(s.key, fatePending, err)
 	}
 	if !s.pending.CompareAndSwap(u, nil) {
 		return nil, nil // a sign-in came in between

@@ -166,10 +166,10 @@ func (s *Sessions) SignIn(ctx context.Context, key string, g Grant) error {
 	}
 	data, err := r.encode()
 	if err != nil {
-		return storeError("save", key, err)
+		return unsavedError(key, fateSignedIn, err)
 	}
 	if err := s.switchTo(ctx, key, data, r); err != nil {
-		return storeError("save", key, err)
+		return unsavedError(key, fateSignedIn, err)
 	}
 	s.tell(s.logger, Change{Key: key, Kind: ChangeSignedIn, At: time.Now(), ExpiresAt: r.ExpiresAt})
 	return nil
@@ -299,7 +299,7 @@ func (s *Sessions) unsaved() []error {
 	var errs []error
 	for _, o := range s.all() {
 		if p := o.pending.Load(); p != nil {
-			errs = append(errs, storeError("save", o.key, p.err))
+			errs = append(errs, unsavedError(o.key, fateUnsaved, p.err))
 		}
 	}
 	return errs

@@ -286,3 +286,35 @@ func TestTheStatusOfAClientsSharedTokenIsNotThatOfASession(t *testing.T) {
 		}
 	})
 }
+
+// TestAnErrorOfASaveSaysWhatBecomesOfWhatWasNotSaved: what is true of a renewal
+// is not of a sign-in, nor of the end of a process.
+func TestAnErrorOfASaveSaysWhatBecomesOfWhatWasNotSaved(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, store *faultyStore, _ *process) {
+		p := start(t, s, store)
+		check := func(err error, says, doesNotSay string) {
+			t.Helper()
+			var se *StoreError
+			if !errors.As(err, &se) || !errors.Is(err, errDisk) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), doesNotSay) {
+				t.Errorf("%v, want %q", err, says)
+			}
+		}
+		store.set(func(f *faultyStore) { f.saveFails = 1 << 30 })
+		g := mustGrantOf(t, s.endpoint(), testApp)
+		check(p.SignIn(t.Context(), "other", g), "save the same grant again", "tried again")
+		check(p.Forget(t.Context(), "other"), "failed to delete it: ", "tried again")
+		time.Sleep(2 * time.Hour)
+		mustToken(t, p.src)
+		time.Sleep(2 * time.Hour)
+		_, err := p.src.Token(t.Context())
+		check(err, "kept in memory and the save is tried again", "same grant")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		check(p.Close(ctx), "not in the store", "tried again")
+		store.set(func(f *faultyStore) { f.saveFails = 0 })
+		if err := start(t, s, store).SignIn(t.Context(), "other", g); err != nil {
+			t.Errorf("the same grant again: %v", err)
+		}
+		s.invariant(t, store)
+	})
+}

@@ -75,7 +75,7 @@ func (s *Sessions) Status(ctx context.Context, key string) (Status, error) {
 			if u.record.Ended == nil {
 				st.State = StatePending
 			}
-			st.LastError, st.LastErrorAt = storeError("save", key, u.err).Error(), u.at
+			st.LastError, st.LastErrorAt = unsavedError(key, fatePending, u.err).Error(), u.at
 		}
 		if at, err := o.lastFailure(); err != nil && at.After(st.LastErrorAt) {
 			st.LastError, st.LastErrorAt = err.Error(), at
