@@ -43,7 +43,9 @@ func read(specFile string) ([]*service, *book, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	doc, err := openapi3.NewLoader().LoadFromData(source)
+	loader := openapi3.NewLoader()
+	loader.IncludeOrigin = true // the order of properties
+	doc, err := loader.LoadFromData(source)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -83,6 +85,13 @@ func run(specFile, out, readme string) error {
 		if err := write(filepath.Join(dir, "decode.gen.go"), readers); err != nil {
 			return err
 		}
+	}
+	lists, err := renderLists(services)
+	if err != nil {
+		return err
+	}
+	if err := write(filepath.Join(out, "server", "lists.gen.go"), lists); err != nil {
+		return err
 	}
 	if err := write(filepath.Join(out, "EVIDENCE.md"), renderEvidence(evidence)); err != nil {
 		return err

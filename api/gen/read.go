@@ -41,12 +41,20 @@ func textMap(p *problems, where string, value any) map[string]string {
 
 // successSchema returns the JSON schema of the 2xx answer, or nil.
 func successSchema(op *openapi3.Operation) *openapi3.Schema {
+	if media := successMedia(op); media != nil && media.Schema != nil {
+		return media.Schema.Value
+	}
+	return nil
+}
+
+// successMedia returns the JSON of the 2xx answer, or nil.
+func successMedia(op *openapi3.Operation) *openapi3.MediaType {
 	for status, response := range op.Responses.Map() {
 		if !strings.HasPrefix(status, "2") || response.Value == nil {
 			continue
 		}
-		if media := response.Value.Content.Get("application/json"); media != nil && media.Schema != nil {
-			return media.Schema.Value
+		if media := response.Value.Content.Get("application/json"); media != nil {
+			return media
 		}
 	}
 	return nil

@@ -114,7 +114,11 @@ var Service = spec.Service{
 				SizeParameter: {{printf "%q" .}},{{end}}
 				{{- with .Pagination.MaxSize}}
 				MaxSize: {{.}},{{end}}
+				{{- with .Pagination.Members}}
+				Members: {{printf "%#v" .}},{{end}}
 			},
+			{{- with .Query}}
+			Query: {{printf "%#v" .}},{{end}}
 			Success: {{.Success}},
 		},
 	{{- end}}

@@ -17,6 +17,7 @@ import (
 type service struct {
 	spec.Service
 	summaries map[spec.OperationID]string
+	Examples  map[spec.OperationID][]string // of the elements of lists, as JSON
 }
 
 // tables reads a service a tag, sorted by name.
@@ -48,7 +49,7 @@ func readService(p *problems, doc *openapi3.T, tag *openapi3.Tag) *service {
 		p.addf("%s: missing; it names the service's title, servers and security-scheme", where)
 		return nil
 	}
-	s := &service{Service: spec.Service{Name: tag.Name}, summaries: map[spec.OperationID]string{}}
+	s := &service{Service: spec.Service{Name: tag.Name}, summaries: map[spec.OperationID]string{}, Examples: map[spec.OperationID][]string{}}
 	for name, value := range fields {
 		switch name {
 		case "title":
@@ -186,6 +187,11 @@ func readOperation(p *problems, doc *openapi3.T, services map[string]*service, p
 		p.addf("%s: no 2xx response", where)
 	}
 	s.Operations = append(s.Operations, row)
+	if row.Pagination.Style != spec.PageNone {
+		if s.Examples[row.ID] = elementExamples(op, row.Pagination.Items); len(s.Examples[row.ID]) == 0 {
+			p.addf("%s: no example of its 2xx response has an element in %s", where, row.Pagination.Items)
+		}
+	}
 	s.summaries[row.ID] = op.Summary
 }
 
@@ -211,6 +217,9 @@ func readSecurity(p *problems, where string, doc *openapi3.T, s *service, op *op
 func readParameters(op *openapi3.Operation, row *spec.Operation) {
 	for _, ref := range op.Parameters {
 		param := ref.Value
+		if param.In == openapi3.ParameterInQuery {
+			row.Query = append(row.Query, param.Name)
+		}
 		if param.In == openapi3.ParameterInHeader && strings.EqualFold(param.Name, "Idempotency-Key") {
 			row.IdempotencyHeader = param.Name
 			if e, err := evidenceOf(param.Extensions); err == nil && e != nil {
@@ -281,6 +290,7 @@ func readPagination(p *problems, where string, op *openapi3.Operation, row *spec
 		}
 	}
 	answer := successSchema(op)
+	page.Members = elementMembers(answer, page.Items)
 	for _, path := range [][]string{page.Next, page.More} {
 		for n := 1; n <= len(path); n++ {
 			known := slices.ContainsFunc(page.Required, func(have []string) bool { return slices.Equal(have, path[:n]) })

@@ -74,6 +74,9 @@ type Operation struct {
 	IdempotencyTrusted bool
 	// Pagination is how a list goes on.
 	Pagination Pagination
+	// Query are the query parameters that it declares, in the specification's
+	// order.
+	Query []string
 	// Success is the HTTP status of success.
 	Success int
 }
@@ -113,6 +116,9 @@ type Pagination struct {
 	CursorParameter, SizeParameter string
 	// MaxSize is the largest page that may be asked for; 0 if unknown.
 	MaxSize int
+	// Members are the members that an element declares, in the specification's
+	// order.
+	Members []string
 }
 
 // PageStyle is a way of paging.

@@ -1,17 +1,13 @@
 package sandbox
 
 import (
-	"bytes"
 	"crypto/subtle"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 
 	"github.com/credkit/credkit-go/api/certn"
-	"github.com/credkit/credkit-go/api/server"
+	"github.com/credkit/credkit-go/api/spec"
 )
 
 // routeCertn lays out Certn.
@@ -29,7 +25,8 @@ func (s *Sandbox) routeCertn() {
 			detail(w, status, reason)
 		}
 	}
-	v.operations(&operations{s})
+	v.authorize, v.pageSize, v.maxPageSize = s.authorizeCertn, s.set.certnPageSize, s.set.certnMaxPageSize
+	v.operations(&operations{s.list, s})
 	v.handle(OpCertnToken, http.MethodPost, certn.Service.TokenPath, s.certnTokenEndpoint)
 }
 
@@ -75,82 +72,17 @@ func (s *Sandbox) certnTokenEndpoint(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// ListUsers answers one page of the account's users.
-func (o *operations) ListUsers(w http.ResponseWriter, r *http.Request, params server.ListUsersParams) {
-	s := o.s
-	op := operation(certn.OpListUsers)
-	page, size := 1, s.set.certnPageSize
-	reason := ""
-	if params.Page != nil {
-		page = int(*params.Page)
-		reason = checkRange(op.Pagination.CursorParameter, page, 0)
-	}
-	if params.PageSize != nil && reason == "" {
-		size = int(*params.PageSize)
-		reason = checkRange(op.Pagination.SizeParameter, size, op.Pagination.MaxSize)
-		if s.set.certnMaxPageSize > 0 {
-			size = min(size, s.set.certnMaxPageSize)
-		}
-	}
-	if reason != "" {
-		s.certn.violation(w, r, reason)
-		return
-	}
+// authorizeCertn checks the access token of r, and counts r against the limits.
+func (s *Sandbox) authorizeCertn(w http.ResponseWriter, r *http.Request, _ *spec.Operation) (owner string, ok bool) {
 	if !s.certnBearer(r) {
 		s.log.count(func(c *Counters) { c.Unauthorized++ })
 		w.Header().Set("WWW-Authenticate", `Bearer realm="api"`)
 		detail(w, http.StatusUnauthorized, "Authentication credentials were not provided.")
-		return
+		return "", false
 	}
 	if wait, over := s.overLimit(s.certn, s.set.certnID, s.set.limits); over {
 		detail(w, http.StatusTooManyRequests, fmt.Sprintf("Request was throttled. Expected available in %d seconds.", s.throttled(w, wait)))
-		return
+		return "", false
 	}
-	rows := s.certnUsers()
-	if s.set.bareArray {
-		s.stream(w, rows, 0, rows.len(), "[", "]")
-		return
-	}
-	pages := max(1, (rows.len()+size-1)/size)
-	if page > pages {
-		detail(w, http.StatusNotFound, "Invalid page.")
-		return
-	}
-	begin := (page - 1) * size
-	head := fmt.Sprintf(`{"count":%d,"next":%s,"previous":%s,"%s":[`,
-		rows.len(), s.pageLink(r, page+1, pages), s.pageLink(r, page-1, pages), op.Pagination.Items)
-	s.stream(w, rows, begin, min(begin+size, rows.len()), head, "]}")
-}
-
-// pageLink is the address of another page in JSON, or null. It is absolute,
-// and http as in old recordings, whatever the scheme of the request.
-func (s *Sandbox) pageLink(r *http.Request, page, pages int) string {
-	if page < 1 || page > pages {
-		return "null"
-	}
-	op := operation(certn.OpListUsers)
-	from := s.set.nextLinkOrigin
-	if from == "" {
-		_, host, _ := strings.Cut(origin(r), "://")
-		from = "http://" + host
-	}
-	q := r.URL.Query()
-	q.Set(op.Pagination.CursorParameter, strconv.Itoa(page))
-	if page == 1 {
-		q.Del(op.Pagination.CursorParameter)
-	}
-	link := from + s.set.basePath + op.Path
-	if len(q) > 0 {
-		link += "?" + q.Encode()
-	}
-	return quote(link)
-}
-
-// quote writes a JSON string; & stays readable.
-func quote(text string) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(text) // a string always can
-	return string(bytes.TrimSpace(b.Bytes()))
+	return s.set.certnID, true
 }

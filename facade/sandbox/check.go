@@ -15,21 +15,8 @@ import (
 	openapi "github.com/oapi-codegen/runtime/types"
 
 	"github.com/credkit/credkit-go/api/date"
-	"github.com/credkit/credkit-go/api/server"
 	"github.com/credkit/credkit-go/api/spec"
 )
-
-// declared are the query parameters that are declared, as the
-// generated code has them.
-func declared(op *spec.Operation) []string {
-	switch op.Pagination.Style {
-	case spec.PageCursor:
-		return membersOf(&server.ListCertificationsParams{})
-	case spec.PageNumber:
-		return membersOf(&server.ListUsersParams{})
-	}
-	return nil
-}
 
 // undeclared says what openapi.yaml does not allow about the query of r;
 // types and formats are checked by the generated code, ranges by the
@@ -39,10 +26,9 @@ func undeclared(op *spec.Operation, r *http.Request) string {
 	if err != nil {
 		return "the query cannot be read"
 	}
-	names := declared(op)
 	for name, values := range q {
 		switch {
-		case !slices.Contains(names, name):
+		case !slices.Contains(op.Query, name):
 			return "the query parameter " + printable(name) + " is not declared"
 		case len(values) > 1:
 			return name + " is there more than once"

@@ -23,7 +23,7 @@ type create struct {
 // another payload it is refused with 422.
 func (o *operations) CreateCertification(w http.ResponseWriter, r *http.Request, params server.CreateCertificationParams) {
 	s := o.s
-	op := operation(cosmic.OpCreateCertification)
+	_, op := s.find(cosmic.OpCreateCertification)
 	key := ""
 	if params.IdempotencyKey != nil {
 		if key = *params.IdempotencyKey; key == "" || len(key) > 255 {

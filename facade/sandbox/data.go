@@ -1,6 +1,12 @@
 package sandbox
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/credkit/credkit-go/api/certn"
+	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/api/spec"
+)
 
 // rows are the elements of a list: given, generated or added. They are
 // written one at a time and never held together.
@@ -28,6 +34,22 @@ func (j joined) appendRow(b []byte, i int) []byte {
 	return j.first.appendRow(b, i)
 }
 
+// elements are those of a list that belong to an owner: the ones that options
+// gave, or generated ones, or ones made of the examples of openapi.yaml.
+func (s *Sandbox) elements(op *spec.Operation, owner string) rows {
+	list, ok := s.set.elements[op.ID]
+	switch {
+	case op.ID == cosmic.OpListCertifications:
+		return s.certificationsOf(owner)
+	case ok:
+		return given(list)
+	case op.ID == certn.OpListUsers:
+		return accountUsers{count: s.set.certnUserCount, seed: s.set.seed}
+	default:
+		return newExampleRows(s.set, op, owner)
+	}
+}
+
 // certificationsOf are the certifications of a user by id, with those that
 // were created at the end.
 func (s *Sandbox) certificationsOf(id string) rows {
@@ -37,18 +59,10 @@ func (s *Sandbox) certificationsOf(id string) rows {
 	if user, ok := s.user(id); ok && user.Certifications != nil {
 		return joined{given(user.Certifications), added}
 	}
-	if s.set.certifications != nil {
-		return joined{given(s.set.certifications), added}
+	if list, ok := s.set.elements[cosmic.OpListCertifications]; ok {
+		return joined{given(list), added}
 	}
 	return joined{newCertifications(s.set, id), added}
-}
-
-// certnUsers are the users of the Certn account.
-func (s *Sandbox) certnUsers() rows {
-	if s.set.certnUsers != nil {
-		return given(s.set.certnUsers)
-	}
-	return accountUsers{count: s.set.certnUserCount, seed: s.set.seed}
 }
 
 // flushed is how many bytes of a list are sent at a time.

@@ -15,7 +15,7 @@
 //	… sb.CosmicURL(), sb.CertnURL(), sb.Requests(), sb.Counters()
 //
 // Paths, scopes, page limits and rate limits come from the tables that are
-// generated from openapi.yaml, and the four operations are served through the
+// generated from openapi.yaml, and the operations are served through the
 // generated server interface with its own models, so that a mistake that the
 // client and the server might share shows. What the description does not allow
 // is answered 400 with the reason, and counted ([Counters.Violations]).

@@ -107,7 +107,8 @@ func (s *Sandbox) routeCosmic() {
 		code := strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")
 		s.cosmicProblem(w, status, code, reason)
 	}
-	v.operations(&operations{s})
+	v.authorize, v.pageSize = s.authorizeCosmic, s.set.pageSize
+	v.operations(&operations{s.list, s})
 	flow, identity := identityPaths()
 	v.handle(OpAuthorize, http.MethodGet, cosmic.Service.AuthorizePath, s.authorize)
 	v.handle(OpConsent, http.MethodPost, cosmic.Service.AuthorizePath, s.decide)

@@ -5,6 +5,11 @@ import (
 	"fmt"
 	"net/url"
 	"time"
+
+	"github.com/credkit/credkit-go/api/certn"
+	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/api/server"
+	"github.com/credkit/credkit-go/api/spec"
 )
 
 // most is how many rows a sandbox can have; none of them is held.
@@ -35,17 +40,21 @@ func count(what string, n int, set func(*settings)) Option {
 // Certifications gives the certifications of every user in place of generated
 // ones. A []byte, json.RawMessage or string goes onto the wire as it is, even
 // if it is no JSON; anything else is marshalled. No argument is an empty list.
-func Certifications(rows ...any) Option {
-	return func(s *settings) (err error) {
-		s.certifications, err = Rows(rows...)
-		return err
-	}
-}
+func Certifications(rows ...any) Option { return Elements(cosmic.OpListCertifications, rows...) }
 
 // CertnUsers gives the users of the Certn account, as [Certifications] does.
-func CertnUsers(rows ...any) Option {
-	return func(s *settings) (err error) {
-		s.certnUsers, err = Rows(rows...)
+func CertnUsers(rows ...any) Option { return Elements(certn.OpListUsers, rows...) }
+
+// Elements gives the elements of a list, as [Certifications] takes them. Without
+// it they are made of the examples of openapi.yaml: 12, each with an id of its
+// own; certifications and users are generated.
+func Elements(list spec.OperationID, rows ...any) Option {
+	return func(s *settings) error {
+		if _, ok := server.Examples[list]; !ok {
+			return fmt.Errorf("%q is no operation that is a list", list)
+		}
+		elements, err := Rows(rows...)
+		s.elements[list] = elements
 		return err
 	}
 }
@@ -96,8 +105,9 @@ func NewWords() Option {
 	return func(s *settings) error { s.newWords = true; return nil }
 }
 
-// PageSize sets how many certifications a page has when the request does not
-// say; the default is 50.
+// PageSize sets how many elements a page of COSMIC's lists has when the request
+// does not say; the default is 50. A list that allows no page of that size has
+// its largest.
 func PageSize(n int) Option {
 	return size("page", n, func(s *settings) { s.pageSize = n })
 }
@@ -126,7 +136,8 @@ func size(what string, n int, set func(*settings)) Option {
 }
 
 // Unpaged has the list of certifications answer by its older contract:
-// everything at once, and no page member.
+// everything at once, and no page member; and so every list of COSMIC whose
+// response need not have one.
 func Unpaged() Option {
 	return func(s *settings) error { s.unpaged = true; return nil }
 }

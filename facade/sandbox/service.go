@@ -24,6 +24,12 @@ type service struct {
 	endpoints map[string]map[string]endpoint
 	// refuse answers what reaches no endpoint, or is not allowed there.
 	refuse func(w http.ResponseWriter, r *http.Request, status int, reason string)
+	// authorize checks the access token of r for op and returns whose elements
+	// it lists; if ok is false, it has answered.
+	authorize func(w http.ResponseWriter, r *http.Request, op *spec.Operation) (owner string, ok bool)
+	// pageSize is how many elements a page has when the request does not say,
+	// maxPageSize the most it can have, 0 for no bound: a larger page is cut.
+	pageSize, maxPageSize int
 }
 
 // endpoint is one method of one path.

@@ -48,9 +48,8 @@ type settings struct {
 	unpaged, noLastCursor   bool
 	pageSize, certnPageSize int
 	certnMaxPageSize        int
-	certifications          [][]byte // given rows; nil generates
+	elements                map[spec.OperationID][][]byte // given ones of lists
 	certificationCount      int
-	certnUsers              [][]byte
 	certnUserCount          int
 	newWords                bool
 	seed                    uint64
@@ -90,6 +89,7 @@ func newSettings(opts []Option) (*settings, error) {
 		certificationCount: defaultRows,
 		certnUserCount:     defaultRows,
 		seed:               1,
+		elements:           map[spec.OperationID][][]byte{},
 	}
 	var errs []error
 	for _, o := range opts {
@@ -141,10 +141,25 @@ func (s *settings) complete() error {
 		}
 		seen["user "+u.ID], seen["user "+u.Email] = true, true
 	}
-	if op, ok := cosmic.Service.Operation(cosmic.OpListCertifications); ok && op.Pagination.MaxSize > 0 && s.pageSize > op.Pagination.MaxSize {
-		errs = append(errs, fmt.Errorf("a page of %d is more than the %d that the service allows", s.pageSize, op.Pagination.MaxSize))
+	if most := largestPage(&cosmic.Service); most > 0 && s.pageSize > most {
+		errs = append(errs, fmt.Errorf("a page of %d is more than the %d that the service allows", s.pageSize, most))
 	}
 	return errors.Join(errs...)
+}
+
+// largestPage is the most elements that a page of any list of a service can
+// have; 0 where a list has no bound.
+func largestPage(table *spec.Service) (most int) {
+	for _, op := range table.Operations {
+		if op.Pagination.Style == spec.PageNone {
+			continue
+		}
+		if op.Pagination.MaxSize == 0 {
+			return 0
+		}
+		most = max(most, op.Pagination.MaxSize)
+	}
+	return most
 }
 
 // App is an OAuth client of COSMIC as its developer portal would have it.
