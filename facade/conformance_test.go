@@ -9,6 +9,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -263,7 +264,7 @@ func (call *conformingCall) make(t *testing.T, credentials auth.Credentials, opt
 	if call.Method == "sign_in" {
 		return call.signIn(t.Context(), opts)
 	}
-	if call.Method == "users" || call.Method == "find_user" {
+	if _, ofCertn := reflect.TypeFor[*facade.Certn]().MethodByName(goMethod(call.Method)); ofCertn {
 		c, err := facade.NewCertn(credentials, opts...)
 		if err != nil {
 			t.Fatal(err)
@@ -285,8 +286,8 @@ func (call *conformingCall) make(t *testing.T, credentials auth.Credentials, opt
 
 func (call *conformingCall) certn(ctx context.Context, c *facade.Certn) outcome {
 	switch {
-	case call.Method == "users":
-		return collect(ctx, sized(c.Users(), call.PageSize))
+	case call.Method != "find_user":
+		return call.list(ctx, c)
 	case call.Email != "":
 		return one(c.FindUser(ctx, facade.ByEmail(call.Email)))
 	default:
@@ -303,8 +304,6 @@ func (call *conformingCall) cosmic(ctx context.Context, c *facade.Cosmic) outcom
 		return one(&scopes, err)
 	case "require":
 		return outcome{err: c.Require(ctx, call.Operations...)}
-	case "certifications":
-		return collect(ctx, sized(c.Certifications(), call.PageSize))
 	case "find_certification":
 		return one(c.FindCertification(ctx, facade.CertificationID(call.ID)))
 	case "create_certification":
@@ -314,8 +313,46 @@ func (call *conformingCall) cosmic(ctx context.Context, c *facade.Cosmic) outcom
 		}
 		return one(c.CreateCertification(ctx, call.Certification, options...))
 	default:
+		return call.list(ctx, c)
+	}
+}
+
+// goMethod is the name of a method in Go: find_user is FindUser.
+func goMethod(name string) string {
+	var method strings.Builder
+	for part := range strings.SplitSeq(name, "_") {
+		if part != "" {
+			method.WriteString(strings.ToUpper(part[:1]) + part[1:])
+		}
+	}
+	return method.String()
+}
+
+// list reads the list that a method of the client makes. It is found by its
+// name, so that a case is all that a new list needs here.
+func (call *conformingCall) list(ctx context.Context, client any) (o outcome) {
+	method := reflect.ValueOf(client).MethodByName(goMethod(call.Method))
+	if !method.IsValid() || !method.Type().IsVariadic() || method.Type().NumIn() != 1 {
 		return outcome{err: errors.New("the case has a method that there is not: " + call.Method)}
 	}
+	list := method.Call(nil)[0]
+	if call.PageSize != 0 {
+		list = list.MethodByName("PageSize").Call([]reflect.Value{reflect.ValueOf(call.PageSize)})[0]
+	}
+	for item, failed := range list.MethodByName("All").Call([]reflect.Value{reflect.ValueOf(ctx)})[0].Seq2() {
+		err, _ := failed.Interface().(error)
+		var bad *facade.ElementError
+		switch {
+		case errors.As(err, &bad):
+			o.misfits = append(o.misfits, bad)
+		case err != nil:
+			o.err = err
+			return o
+		default:
+			o.values = append(o.values, item.Interface())
+		}
+	}
+	return o
 }
 
 func one[T any](value *T, err error) outcome {
@@ -323,20 +360,4 @@ func one[T any](value *T, err error) outcome {
 		return outcome{err: err}
 	}
 	return outcome{value: value, err: err}
-}
-
-func sized[T any](list *facade.List[T], size int) *facade.List[T] {
-	if size == 0 {
-		return list
-	}
-	return list.PageSize(size)
-}
-
-func collect[T any](ctx context.Context, list *facade.List[T]) (o outcome) {
-	items, misfits, err := drain(ctx, list)
-	for _, item := range items {
-		o.values = append(o.values, item)
-	}
-	o.misfits, o.err = misfits, err
-	return o
 }

@@ -124,31 +124,21 @@ func certificationLayout(now time.Time) layout[facade.Certification] {
 	look := func(c cert) style { return expiryStyle(c, now) }
 	return layout[cert]{
 		table: []column[cert]{
-			{name: "expires", cell: func(c cert) string { return orDash(c.ExpiresOn.String()) }, look: look},
+			{name: "expires", member: "expires_on", look: look},
 			{name: "left", cell: func(c cert) string { return timeLeft(c, now) }, look: look},
 			{name: "certification", cell: title, least: 16},
-			{name: "issuer", cell: func(c cert) string { return orDash(c.IssuerName) }, spare: true},
-			{name: "status", cell: func(c cert) string { return orDash(string(c.ValidityStatus)) }},
-			{name: "verification", cell: func(c cert) string { return orDash(string(c.VerificationStatus)) }},
+			{name: "issuer", member: "issuer_name", spare: true},
+			{name: "status", member: "validity_status"},
+			{name: "verification", member: "verification_status"},
 		},
-		csv: []column[cert]{
-			{name: "id", cell: func(c cert) string { return c.ID.String() }},
-			{name: "type_slug", cell: func(c cert) string { return c.CertificationType.Slug }},
-			{name: "type_title", cell: func(c cert) string { return c.CertificationType.Title }},
-			{name: "issuer_name", cell: func(c cert) string { return c.IssuerName }},
-			{name: "serial_number", cell: func(c cert) string { return c.SerialNumber }},
-			{name: "issued_on", cell: func(c cert) string { return c.IssuedOn.String() }},
-			{name: "expires_on", cell: func(c cert) string { return c.ExpiresOn.String() }},
-			{name: "days_left", cell: func(c cert) string { return daysLeft(c, now) }},
-			{name: "validity_status", cell: func(c cert) string { return string(c.ValidityStatus) }},
-			{name: "lifecycle_status", cell: func(c cert) string { return string(c.LifecycleStatus) }},
-			{name: "verification_status", cell: func(c cert) string { return string(c.VerificationStatus) }},
-			{name: "source", cell: func(c cert) string { return string(c.Source) }},
-			{name: "external_id", cell: func(c cert) string { return c.ExternalID }},
-			{name: "organization_id", cell: func(c cert) string { return idOrNothing(c.OrganizationID) }},
-			{name: "organization_member_id", cell: func(c cert) string { return idOrNothing(c.OrganizationMemberID) }},
-			{name: "user_id", cell: func(c cert) string { return idOrNothing(c.UserID) }},
-		},
+		csv: slices.Concat(
+			members[cert]("id"),
+			[]column[cert]{{name: "type_slug", member: "certification_type.slug"}, {name: "type_title", member: "certification_type.title"}},
+			members[cert]("issuer_name", "serial_number", "issued_on", "expires_on"),
+			[]column[cert]{{name: "days_left", cell: func(c cert) string { return daysLeft(c, now) }}},
+			members[cert]("validity_status", "lifecycle_status", "verification_status", "source", "external_id",
+				"organization_id", "organization_member_id", "user_id"),
+		),
 	}
 }
 

@@ -10,6 +10,9 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/credkit/credkit-go/api/certn"
+	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/drift"
 )
@@ -75,10 +78,18 @@ func (c *driftCommand) live(ctx context.Context, p *program, checker *drift.Chec
 	watch := facade.WithMiddleware(recorder.Middleware)
 	var errs []error
 	if p.env(envCosmicID) != "" || p.env(envCosmicToken) != "" {
-		errs = append(errs, c.askCosmic(ctx, p, watch))
+		client, err := p.cosmic(ctx, watch, facade.WithScopeCheck(facade.CheckNever))
+		if err == nil {
+			err = askAll(ctx, &cosmic.Service, cosmicAsks, client, c.Limit)
+		}
+		errs = append(errs, err)
 	}
 	if p.env(envCertnID) != "" && ctx.Err() == nil {
-		errs = append(errs, c.askCertn(ctx, p, watch))
+		client, err := p.certn(watch)
+		if err == nil {
+			err = askAll(ctx, &certn.Service, certnAsks, client, c.Limit)
+		}
+		errs = append(errs, err)
 	}
 	if onThisMachine(p.env(envCosmicBase)) || onThisMachine(p.env(envCertnBase)) {
 		p.say("note: a server on this machine has answered: that is no evidence of the real service, and changes no grade")
@@ -97,39 +108,59 @@ func onThisMachine(base string) bool {
 	return u.Hostname() == "localhost" || err == nil && address.IsLoopback()
 }
 
-func (c *driftCommand) askCosmic(ctx context.Context, p *program, watch facade.Option) error {
-	client, err := p.cosmic(ctx, watch, facade.WithScopeCheck(facade.CheckNever))
-	if err != nil {
-		return err
-	}
-	_, err = client.Me(ctx)
-	if err = reported(err); err != nil {
-		return err
-	}
-	return reported(exhaust(client.Certifications().All(ctx), c.Limit))
-}
+// ask makes the call of an operation and reads the response, of a list at most
+// limit elements.
+type ask[C any] func(ctx context.Context, client C, limit count) error
 
-func (c *driftCommand) askCertn(ctx context.Context, p *program, watch facade.Option) error {
-	client, err := p.certn(watch)
-	if err != nil {
-		return err
-	}
-	return reported(exhaust(client.Users().All(ctx), c.Limit))
-}
-
-// exhaust reads a list for the sake of reading it.
-func exhaust[T any](values func(func(T, error) bool), limit count) error {
-	n := 0
-	for _, err := range values {
-		var bad *facade.ElementError
-		if err != nil && !errors.As(err, &bad) {
+// The calls that drift makes: one of every operation that changes nothing. A
+// test says which is missing.
+var (
+	cosmicAsks = map[facade.OperationID]ask[*facade.Cosmic]{
+		facade.GetMe: func(ctx context.Context, client *facade.Cosmic, _ count) error {
+			_, err := client.Me(ctx)
 			return err
-		}
-		if n++; n == int(limit) {
-			break
-		}
+		},
+		facade.ListCertifications: whole((*facade.Cosmic).Certifications),
 	}
-	return nil
+	certnAsks = map[facade.OperationID]ask[*facade.Certn]{
+		facade.ListUsers: whole((*facade.Certn).Users),
+	}
+)
+
+// whole reads a list for the sake of reading it.
+func whole[C, T any](list func(C, ...facade.CallOption) *facade.List[T]) ask[C] {
+	return func(ctx context.Context, client C, limit count) error {
+		n := 0
+		for _, err := range list(client).All(ctx) {
+			var bad *facade.ElementError
+			if err != nil && !errors.As(err, &bad) {
+				return err
+			}
+			if n++; n == int(limit) {
+				break
+			}
+		}
+		return nil
+	}
+}
+
+// askAll asks for the operations of a service in the order of its table. What a
+// sign-in may not read does not keep the others from being asked for; any other
+// failure would be theirs, too.
+func askAll[C any](ctx context.Context, service *spec.Service, asks map[facade.OperationID]ask[C], client C, limit count) error {
+	var refused []error
+	for _, op := range service.Operations {
+		call, ok := asks[op.ID]
+		if !ok {
+			continue
+		}
+		err := reported(call(ctx, client, limit))
+		if err != nil && !errors.Is(err, facade.ErrForbidden) {
+			return errors.Join(append(refused, err)...)
+		}
+		refused = append(refused, err)
+	}
+	return errors.Join(refused...)
 }
 
 // reported drops an error about the response itself: the report has it. A

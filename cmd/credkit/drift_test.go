@@ -22,7 +22,7 @@ func TestDriftOfTheServicesAsTheyAre(t *testing.T) {
 		for _, op := range service.Operations {
 			want := fmt.Sprintf("%s %d: as described", op.ID, op.Success)
 			if op.Retry == spec.RetrySafe && !strings.Contains(got.stdout, want) {
-				t.Errorf("credkit drift does not ask for %s: call it in askCosmic or askCertn\n%s", op.ID, got.stdout)
+				t.Errorf("credkit drift does not ask for %s: add it to cosmicAsks or certnAsks\n%s", op.ID, got.stdout)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -46,6 +47,15 @@ func list[T any](p *program, values iter.Seq2[T, error], limit count, to rows[T]
 		}
 	}
 	return n, errors.Join(to.close(), some)
+}
+
+// printList prints a list as its layout says; for people, also that it is empty.
+func printList[T any](ctx context.Context, p *program, l *facade.List[T], limit count, as layout[T], name string) error {
+	n, err := list(p, l.All(ctx), limit, newRows(p, as))
+	if err == nil && n == 0 && p.format() == asTable {
+		p.say("no %s", name)
+	}
+	return err
 }
 
 // flushHeld prints the rows that a table holds back, which are good although

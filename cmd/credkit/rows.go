@@ -22,10 +22,12 @@ type layout[T any] struct {
 	csv   []column[T]
 }
 
-// column is one column: what stands above it and what a value has in it.
+// column is one column: what stands above it and what a value has in it, which
+// is what cell returns or, without it, a member of the value's JSON.
 type column[T any] struct {
-	name string
-	cell func(T) string
+	name   string
+	cell   func(T) string
+	member string // certification_type.slug is of the object in that member
 	// Of a table alone:
 	look  func(T) style // nil is plain
 	right bool          // numbers stand at the right
@@ -102,7 +104,14 @@ func (r *csvRows[T]) write(v T) error {
 	if err := r.header(); err != nil {
 		return err
 	}
-	return r.line(func(c column[T]) string { return csvCell(c.cell(v)) })
+	record, err := texts(r.columns, v)
+	if err != nil {
+		return err
+	}
+	for i := range record {
+		record[i] = csvCell(record[i])
+	}
+	return r.line(record)
 }
 
 func (r *csvRows[T]) close() error { return r.header() }
@@ -112,14 +121,14 @@ func (r *csvRows[T]) header() error {
 		return nil
 	}
 	r.began = true
-	return r.line(func(c column[T]) string { return c.name })
-}
-
-func (r *csvRows[T]) line(cell func(column[T]) string) error {
 	record := make([]string, 0, len(r.columns))
 	for _, c := range r.columns {
-		record = append(record, cell(c))
+		record = append(record, c.name)
 	}
+	return r.line(record)
+}
+
+func (r *csvRows[T]) line(record []string) error {
 	if err := r.to.Write(record); err != nil {
 		return err
 	}

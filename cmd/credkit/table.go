@@ -38,13 +38,21 @@ func newTable[T any](to io.Writer, columns []column[T], width int, paint painter
 }
 
 func (t *table[T]) write(v T) error {
+	all, err := texts(t.columns, v)
+	if err != nil {
+		return err
+	}
 	line := make([]cell, 0, len(t.columns))
-	for _, c := range t.columns {
+	for i, c := range t.columns {
 		look := plain
 		if c.look != nil {
 			look = c.look(v)
 		}
-		line = append(line, cell{printable(c.cell(v)), look})
+		words := printable(all[i])
+		if c.cell == nil {
+			words = orDash(words)
+		}
+		line = append(line, cell{words, look})
 	}
 	if t.widths != nil {
 		return t.print(line)
