@@ -34,8 +34,8 @@
 //     timeout, a cut, 408, 409, a 5xx and an answer that makes no sense are tried
 //     again, from the lock on; a code that speaks of the client is a
 //     [*ConfigError], any other refusal a [*TokenError]. Only a code that speaks
-//     of the session ends it. What was refused is asked for again once a minute
-//     at most.
+//     of the session ends it. Where a person has to act first (the client's
+//     settings, a banned user), the endpoint is asked once a minute at most.
 //  4. Outside the mandatory window nobody waits, and nobody waits longer than
 //     their own context. With a lifetime of L, the mandatory window is the last
 //     min(30 s, L/10) and the advisory window the last min(5 min, L/4), less up

@@ -242,6 +242,10 @@ type TokenError struct {
 	err     error
 }
 
+// lasting reports whether the endpoint will say the same until a person has
+// acted: mended the client's settings, or lifted a ban.
+func (e *TokenError) lasting() bool { return e.outcome == misconfigured || e.Code == "user_banned" }
+
 // Error implements error.
 func (e *TokenError) Error() string {
 	var b strings.Builder

@@ -22,8 +22,8 @@ const (
 	retryMin    = time.Second
 	retryMax    = 30 * time.Second
 	retryNeeded = 5 * time.Second
-	// retryRefused is how long callers wait at most for the next attempt when the
-	// endpoint refuses for a reason that time does not heal: a banned user, say.
+	// retryRefused is how long callers wait at most for the next attempt when a
+	// person has to act first: see TokenError.lasting.
 	retryRefused = time.Minute
 	// retryAfterMax is how long a server's Retry-After is heeded at most: a slip
 	// of a proxy must not silence a session for a day.
@@ -277,7 +277,7 @@ func (k *keeper) failed(f *flight) {
 		return
 	}
 	var te *TokenError
-	refused := errors.As(f.err, &te) && !te.outcome.again()
+	refused := errors.As(f.err, &te) && te.lasting()
 	most, mostNeeded := retryMax, retryNeeded
 	if refused {
 		most, mostNeeded = retryRefused, retryRefused

@@ -101,7 +101,7 @@ func judge(r reply, url, grant string, now time.Time) (outcome, answer, *TokenEr
 		if about, found := advice[a.code]; found {
 			problem, e.Remedy = about.problem, about.remedy
 		}
-		if grant == "authorization_code" && refusal == dead {
+		if grant == "authorization_code" && a.code == "invalid_grant" {
 			problem, e.Remedy = "the sign-in's code has expired or was used before", "start the sign-in again"
 		}
 		return fail(refusal, problem)

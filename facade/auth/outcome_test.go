@@ -429,6 +429,49 @@ func TestReasonsOfAnEnd(t *testing.T) {
 	}
 }
 
+// FuzzJudge holds any response to what the table in outcome.go promises: nothing
+// but a known code ends a session, what a 2xx grants is never dropped, and
+// nothing of the response gets into the error.
+func FuzzJudge(f *testing.F) {
+	for _, status := range []int{0, 200, 204, 302, 400, 401, 403, 408, 409, 410, 422, 429, 500, 503} {
+		for _, body := range []string{
+			"", "{}", "null", "[]", "<html>", `{"error":"invalid_grant"}`, `{"error_code":"user_banned"}`, `{"error":"invalid_grant","refresh_token":"hunter2-r"}`,
+			`{"access_token":"hunter2-a","refresh_token":"hunter2-r"`, `{"access_token":"hunter2\r\na"}`, `{"access_token":{"hunter2":1},"refresh_token":["hunter2-r"]}`,
+			`{"error":{"error":"invalid_grant"},"msg":"hunter2"}`, `error=session_expired&msg=hunter2`, `access_token=hunter2-a&refresh_token=hunter2-r`,
+			`{"error_code":"session_expired","msg":"hunter2 (Inactivity)"}`, `{"error":"hunter2"}`, `{"refresh_token":"","access_token":"hunter2-a"}`,
+		} {
+			f.Add(status, []byte(body), false)
+			f.Add(status, []byte(body), true)
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, body []byte, cut bool) {
+		if status != 0 && status < 200 {
+			t.Skip("net/http gives no such status")
+		}
+		r := reply{status: status, header: http.Header{}, body: body, sent: true}
+		if cut {
+			r.err = io.ErrUnexpectedEOF
+		}
+		o, a, te := judge(r, "https://a.test/token", "refresh_token", time.Now())
+		read := readAnswer(body, !cut)
+		if (te == nil) != (o == granted) || te != nil && te.outcome != o {
+			t.Fatalf("outcome %d, %v", o, te)
+		}
+		if o == dead && (codes[te.Code] != dead || status == 429 || status >= 500 || status == 408) {
+			t.Errorf("%d with the code %q ends the session", status, te.Code)
+		}
+		if o == granted && (status < 200 || status >= 300 || a.refresh == "" && a.access == "" || !sendable(a.access)) {
+			t.Errorf("%d grants %+v", status, a)
+		}
+		if status >= 200 && status < 300 && read.refresh != "" && (o != granted || a.refresh != read.refresh) {
+			t.Errorf("the refresh token that a %d brought is dropped: outcome %d", status, o)
+		}
+		if te != nil && strings.Contains(fmt.Sprintf("%v %+v %#v", te, te, te), "hunter2") {
+			t.Errorf("it prints the response: %v", te)
+		}
+	})
+}
+
 // What looks like a code gets into errors; everything else may be anything.
 func TestAnErrorCodeIsShownIfItLooksLikeOne(t *testing.T) {
 	for code, want := range map[string]string{

@@ -150,7 +150,8 @@ func (s *Sessions) of(key string) []*session {
 
 // SignIn saves what a sign-in brought under key, in place of whatever was
 // there. Sessions under key go on with it: here at once, in other processes
-// within about a second of their next need. ctx bounds waiting for the key's
+// within about a second of their next need (a minute, where the token endpoint
+// does not accept the client or has banned the user). ctx bounds waiting for the key's
 // lock. After a *StoreError the grant is still good: call SignIn again. Save a
 // grant under one key alone: two would use each other's refresh tokens up.
 func (s *Sessions) SignIn(ctx context.Context, key string, g Grant) error {
