@@ -336,6 +336,7 @@ type faultyStore struct {
 	saveFails int   // this many saves fail
 	saveErr   error // with this
 	committed bool  // a save that fails has been committed all the same
+	panics    bool  // a save that fails does so by a panic
 	saves     int   // saves attempted
 	failSave  func(n int) error
 }
@@ -373,6 +374,11 @@ func (s *faultyStore) Update(ctx context.Context, key string, f func(context.Con
 		}
 		return next, nil
 	})
+	if s.mu.Lock(); failed != nil && s.panics {
+		s.mu.Unlock()
+		panic(failed)
+	}
+	s.mu.Unlock()
 	return errors.Join(err, failed)
 }
 

@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,7 +47,12 @@ func randomFleet(t *testing.T, r *rand.Rand) (rotations, requests int) {
 		stores[i] = &faultyStore{Store: shared, saveErr: errDisk}
 		fleet[i] = start(t, s, stores[i])
 	}
-	troubles := []step{cutBefore, cutAfter, hangs, hangsAfter, unreachable, cutIn(3), cutIn(60), says(503, "", ""), says(200, "text/html", "<p>"), says(429, "", ""), says(401, "", ""), says(403, "", "")}
+	troubles := []step{cutBefore, cutAfter, hangs, hangsAfter, unreachable, cutIn(3), cutIn(60), says(503, "", ""), says(200, "text/html", "<p>"), says(429, "", ""), says(401, "", ""), says(403, "", ""),
+		says(409, "application/json", `{"error_code":"conflict"}`), says(422, "application/json", `{"error_code":"hook_timeout"}`),
+		says(400, "application/json", `{"error_code":"invalid_credentials"}`), says(400, "application/json", `{"error_code":"user_banned"}`),
+		rotatesThen(func(*http.Response) (*http.Response, error) { return jsonAnswer(409, `{"error_code":"conflict"}`), nil }),
+		rotatesThen(replaced("secret-access-", "no token ")), rotatesThen(replaced("refresh_token", "x")),
+		panics, rotatesThen(panicsWith), rotatesThen(panicsInBody)}
 	begin := time.Now()
 	for range 60 {
 		i := r.IntN(len(fleet))
@@ -59,7 +65,7 @@ func randomFleet(t *testing.T, r *rand.Rand) (rotations, requests int) {
 			p.Close(t.Context()) //nolint:errcheck // a store in trouble may say so
 			fleet[i] = start(t, s, store)
 		case 2:
-			store.set(func(f *faultyStore) { f.saveFails, f.committed = r.IntN(4), r.IntN(2) == 0 })
+			store.set(func(f *faultyStore) { f.saveFails, f.committed, f.panics = r.IntN(4), r.IntN(2) == 0, r.IntN(2) == 0 })
 		case 3:
 			store.set(func(f *faultyStore) {
 				f.loadErr = nil
@@ -99,7 +105,7 @@ func randomFleet(t *testing.T, r *rand.Rand) (rotations, requests int) {
 	s.mu.Lock()
 	s.script, s.delay = nil, 0
 	s.mu.Unlock()
-	time.Sleep(time.Minute)
+	time.Sleep(2 * retryRefused)
 	for range 3 {
 		for _, p := range fleet {
 			if _, err := p.src.Token(t.Context()); err != nil && !errors.Is(err, ErrRefused) {
