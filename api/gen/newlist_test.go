@@ -42,7 +42,7 @@ func (c *Cosmic) QualificationResults(opts ...CallOption) *List[QualificationRes
 	})
 }
 `},
-	{"cmd/credkit/qualifications.go", "", `package main
+	{"cmd/credkit/results.go", "", `package main
 
 import (
 	"context"
@@ -50,12 +50,12 @@ import (
 	"github.com/credkit/credkit-go/facade"
 )
 
-type qualificationsCommand struct {
+type resultsCommand struct {
 	Limit count ` + "`placeholder:\"N\" help:\"Stop after so many. Default: all of them.\"`" + `
 }
 
 // Run lists the qualification results of who is signed in.
-func (c *qualificationsCommand) Run(ctx context.Context, p *program) error {
+func (c *resultsCommand) Run(ctx context.Context, p *program) error {
 	client, err := p.cosmic(ctx)
 	if err != nil {
 		return err
@@ -64,7 +64,8 @@ func (c *qualificationsCommand) Run(ctx context.Context, p *program) error {
 	return printList(ctx, p, client.QualificationResults(), c.Limit, columns, "qualification results")
 }
 `},
-	{"cmd/credkit/run.go", "\tUsers ", "\tQualifications qualificationsCommand `cmd:\"\" help:\"List your COSMIC qualification results.\"`\n"},
+	{"cmd/credkit/run.go", "\tUsers ", "\tResults resultsCommand `cmd:\"\" help:\"List your COSMIC qualification results.\"`\n"},
+	{"cmd/credkit/testdata/help-commands.txt", "  users ", "  results    List your COSMIC qualification results.\n"},
 	{"cmd/credkit/drift.go", "\t\tfacade.ListCertifications:", "\t\tfacade.ListQualificationResults: whole((*facade.Cosmic).QualificationResults),\n"},
 }
 
@@ -312,7 +313,7 @@ func TestTrialOfANewListCommand(t *testing.T) {
 		asCSV:   "id,title,passed_on,status\n11111111-1111-4111-8111-111111111111,Ducts,,a-new-word\n",
 		asJSONL: ` + "`" + `{"id":"11111111-1111-4111-8111-111111111111","status":"a-new-word","title":"Ducts","score":97}` + "`" + ` + "\n",
 	} {
-		if got := w.run(t, "qualifications", "-o", string(f)).expect(t, exitDone).stdout; got != want {
+		if got := w.run(t, "results", "-o", string(f)).expect(t, exitDone).stdout; got != want {
 			t.Errorf("%s: %q, want %q", f, got, want)
 		}
 	}
@@ -326,7 +327,7 @@ func TestTrialOfANewListCommand(t *testing.T) {
 
 // newListTests are the tests that go through the operations tables, and the
 // calls above.
-const newListTests = "^(TestEveryOperation|TestConformance$|TestTheSandboxAndTheFacade|TestDriftOfTheServices|TestSandboxOptions|TestTrial)"
+const newListTests = "^(TestEveryOperation|TestConformance$|TestTheSandboxAndTheFacade|TestDriftOfTheServices|TestSandboxOptions|TestHelp$|TestCheck|TestTrial)"
 
 // TestANewListCostsLittle adds an operation to a copy of the tree, as a
 // maintainer does, and calls it against the sandbox. First with nothing but its

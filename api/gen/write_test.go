@@ -102,7 +102,7 @@ func TestBehaviourThatIsDescribedIsInTheTable(t *testing.T) {
 		},
 		{"a header that was seen to work", "            grade: inferred\n            source: https://docs.natecosmic.com/api-reference\n",
 			"            grade: observed\n            source: recording:create-twice\n", "api/EVIDENCE.md", "| observed | <recording:create-twice> |"},
-		{"the largest page", "maximum: 200", "maximum: 100", "api/cosmic/operations.gen.go", "MaxSize:         100"},
+		{"the largest page", "maximum: 200", "maximum: 117", "api/cosmic/operations.gen.go", "MaxSize:         117"},
 		{"a paging member that is required", "      description: Where a list goes on.\n", "      description: Where a list goes on.\n      required: [has_more]\n",
 			"api/cosmic/operations.gen.go", `Required: [][]string{[]string{"page", "has_more"}}`},
 		{"where tokens come from", "tokenUrl: https://api.certn.co/token/", "tokenUrl: https://api.certn.co/oauth/token/", "api/certn/operations.gen.go", `"/oauth/token/"`},

@@ -2,22 +2,31 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
 func TestCheckInEachFormat(t *testing.T) {
 	w := newWorld(t).withToken(t, "certification_records:read")
 	for _, f := range []format{asTable, asJSON, asJSONL, asCSV} {
-		got := w.run(t, "check", "-o", string(f)).expect(t, exitNotAllowed)
+		got := w.run(t, "check", "-o", string(f), "createCertification", "getMe", "listCertifications").expect(t, exitNotAllowed)
 		golden(t, "check."+string(f), got.stdout)
 		contain(t, got.stderr, "1 of 3 operations not allowed: the sign-in lacks certification_records:write", "developer portal")
 	}
 	if n := w.Counters(); n.Operations["listCertifications"]+n.Operations["createCertification"] != 0 {
 		t.Errorf("check called what it checks: %v", n.Operations)
+	}
+}
+
+func TestCheckOfEveryOperation(t *testing.T) {
+	out := newWorld(t).withToken(t, "organizations:read").run(t, "check", "-o", "jsonl").expect(t, exitNotAllowed).stdout
+	for _, op := range cosmic.Service.Operations {
+		contain(t, out, fmt.Sprintf(`{"operation":%q,`, op.ID))
 	}
 }
 

@@ -63,6 +63,16 @@ func TestDriftTellsOfAnswersThatTheClientCannotRead(t *testing.T) {
 	contain(t, w.run(t, "drift", "-o", "table").expect(t, exitDrift).stdout, "wrong content type")
 }
 
+func TestDriftGoesOnAfterARefusal(t *testing.T) {
+	w := newWorld(t).withToken(t)
+	if err := w.Fail(sandbox.On("getMe"), sandbox.Status(403)); err != nil {
+		t.Fatal(err)
+	}
+	got := w.run(t, "drift", "-o", "table").expect(t, exitNotAllowed)
+	contain(t, got.stdout, "getMe 403", "listCertifications 200: as described", "listUsers 200: as described")
+	contain(t, got.stderr, "getMe")
+}
+
 func TestDriftOfAService(t *testing.T) {
 	w := newWorld(t).withToken(t)
 	token := w.env[envCosmicToken]

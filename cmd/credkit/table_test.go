@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -107,6 +109,22 @@ func TestColourIsForTerminalsAlone(t *testing.T) {
 	p := &program{stdout: io.Discard, env: func(string) string { return "" }}
 	if p.paint() || p.width() != 0 || p.format() != asJSONL {
 		t.Errorf("a pipe has colour %v, width %d, format %s", p.paint(), p.width(), p.format())
+	}
+}
+
+func TestColumnsOfMembers(t *testing.T) {
+	type value map[string]any
+	columns := append(members[value]("text", "none", "number", "absent"), column[value]{member: "inner.flag"}, column[value]{member: "text.deeper"}, column[value]{member: "list"})
+	got, err := texts(columns, value{"text": "a \"b\"", "none": nil, "number": 1.5, "inner": map[string]any{"flag": false}, "list": []int{1, 2}})
+	if want := []string{`a "b"`, "", "1.5", "", "false", "", "[1,2]"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, want %q: %v", got, want, err)
+	}
+	if _, err := texts(columns, value{"text": func() {}}); err == nil {
+		t.Error("no error of a value that has no JSON")
+	}
+	csv := listLayout[facade.User](facade.ListUsers, "first_name", "email").csv
+	if csv[0].name != "id" || csv[len(csv)-1].name != "team" || len(csv) != 5 {
+		t.Errorf("not the members of a user in the order of openapi.yaml: %v", csv)
 	}
 }
 

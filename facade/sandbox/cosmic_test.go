@@ -55,6 +55,7 @@ func TestScopesUnderTheirOlderNames(t *testing.T) {
 
 func TestScopesAreEnforcedPerOperation(t *testing.T) {
 	sb := inMemory(t)
+	forbidden := 0
 	for i := range cosmic.Service.Operations {
 		op := &cosmic.Service.Operations[i]
 		others := slices.DeleteFunc(slices.Clone(cosmic.Service.Scopes), func(s string) bool { return slices.Contains(op.Scopes, s) })
@@ -75,13 +76,14 @@ func TestScopesAreEnforcedPerOperation(t *testing.T) {
 				wantStatus(t, a, op.Success)
 				continue
 			}
+			forbidden++
 			wantStatus(t, a, http.StatusForbidden)
 			if strings.Contains(a.text(), ":") && strings.Contains(a.text(), "certification") {
 				t.Errorf("%s with %s: the answer names a scope: %s", op.ID, name, a.body)
 			}
 		}
 	}
-	if c := sb.Counters(); c.Forbidden != 4 || c.Violations != 0 {
+	if c := sb.Counters(); int(c.Forbidden) != forbidden || forbidden == 0 || c.Violations != 0 {
 		t.Errorf("%+v", c)
 	}
 }

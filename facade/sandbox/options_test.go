@@ -45,6 +45,8 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 		"fewer users than none":        {sandbox.CertnUserCount(-1), "users"},
 		"a row that is no JSON":        {sandbox.Certifications(func() {}), "row 0"},
 		"a user that is no JSON":       {sandbox.CertnUsers(make(chan int)), "row 0"},
+		"elements of what is no list":  {sandbox.Elements("getMe"), "getMe"},
+		"an element that is no JSON":   {sandbox.Elements("listUsers", func() {}), "row 0"},
 		"a page of nothing":            {sandbox.PageSize(0), "page size"},
 		"a page past the limit":        {sandbox.PageSize(201), "201"},
 		"users by no page":             {sandbox.CertnPageSize(0, 5), "pages"},

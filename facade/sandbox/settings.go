@@ -147,16 +147,9 @@ func (s *settings) complete() error {
 	return errors.Join(errs...)
 }
 
-// largestPage is the most elements that a page of any list of a service can
-// have; 0 where a list has no bound.
+// largestPage is the largest page that a service is known to take, of any list.
 func largestPage(table *spec.Service) (most int) {
 	for _, op := range table.Operations {
-		if op.Pagination.Style == spec.PageNone {
-			continue
-		}
-		if op.Pagination.MaxSize == 0 {
-			return 0
-		}
 		most = max(most, op.Pagination.MaxSize)
 	}
 	return most
