@@ -14,6 +14,7 @@ import (
 
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/filestore"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -22,7 +23,7 @@ import (
 
 // expiring prints what a worker who has signed in must renew soon.
 func expiring(ctx context.Context, dir, clientID, worker string, opts ...facade.Option) error {
-	store, err := auth.NewFileStore(dir) // or pgstore.New(db), or auth.NewMemoryStore()
+	store, err := filestore.New(dir) // or pgstore.New(db), or auth.NewMemoryStore()
 	if err != nil {
 		return err
 	}
@@ -132,7 +133,7 @@ func Example() {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 
-	store, err := auth.NewFileStore(dir)
+	store, err := filestore.New(dir)
 	if err != nil {
 		log.Fatal(err)
 	}

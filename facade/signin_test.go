@@ -11,6 +11,7 @@ import (
 
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/filestore"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -110,7 +111,7 @@ func TestTenProgramsOnOneKeyHoldOneToken(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tokens")
 	var wg sync.WaitGroup
 	for range 10 {
-		store, err := auth.NewFileStore(dir)
+		store, err := filestore.New(dir)
 		if err != nil {
 			t.Fatal(err)
 		}

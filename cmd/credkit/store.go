@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/filestore"
 	"github.com/credkit/credkit-go/facade/auth/pgstore"
 )
 
@@ -56,7 +57,7 @@ func (p *program) openStore(ctx context.Context) (*openStore, error) {
 		}
 		place = filepath.Join(config, "credkit", "sessions")
 	}
-	store, err := auth.NewFileStore(place)
+	store, err := filestore.New(place)
 	if err != nil {
 		return nil, fmt.Errorf("the store of sessions, which %s sets: %w", envStore, err)
 	}

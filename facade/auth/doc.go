@@ -5,7 +5,8 @@
 // each request.
 //
 //   - [Sessions] keeps people signed in to COSMIC, any number of them, in a
-//     [Store] that any number of processes may share.
+//     [Store] that any number of processes may share: in memory here, on disk
+//     in package filestore, in PostgreSQL in package pgstore.
 //   - [ClientCredentials] is an app that acts for itself, as Certn has it.
 //   - [StaticToken] and [FromTokenSource] take what another part of the program
 //     has got; [TokenSource] is the way back to x/oauth2.

@@ -11,10 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/filestore"
 )
 
 // secretOf returns a secret of 32 bytes.
@@ -36,6 +38,24 @@ func encrypted(t *testing.T, store auth.Store, keys ...auth.EncryptionKey) *auth
 		t.Fatal(err)
 	}
 	return s
+}
+
+// save puts record under key; the empty one deletes.
+func save(t *testing.T, store auth.Store, key, record string) {
+	t.Helper()
+	err := store.Update(t.Context(), key, func(context.Context, []byte) ([]byte, error) { return append([]byte{}, record...), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantRecord fails the test unless record is what the store has under key.
+func wantRecord(t *testing.T, store auth.Store, key, record string) {
+	t.Helper()
+	got, err := store.Load(t.Context(), key)
+	if err != nil || string(got) != record {
+		t.Errorf("Load(%q) = %q, %v, want %q", key, got, err, record)
+	}
 }
 
 // raw returns the record of key as it is in the wrapped store.
@@ -184,7 +204,10 @@ func TestEncryptedStoreKeyPrintsNoSecret(t *testing.T) {
 // A lost key, damage and a plain record must not stand in the way of a new
 // sign-in for ever.
 func TestEncryptedStoreDeletesWhatDoesNotOpen(t *testing.T) {
-	files, _ := newFileStore(t)
+	files, err := filestore.New(filepath.Join(t.TempDir(), "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, inner := range map[string]auth.Store{"files": files, "a store that is no Deleter": auth.NewMemoryStore()} {
 		t.Run(name, func(t *testing.T) {
 			save(t, encrypted(t, inner, encryptionKey(t, 1)), "lost key", "record")

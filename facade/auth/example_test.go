@@ -50,7 +50,7 @@ func ExampleSessions() {
 	defer sb.Close()
 	endpoint := cosmicOf(sb)
 
-	store := auth.NewMemoryStore() // NewFileStore or pgstore.New in earnest
+	store := auth.NewMemoryStore() // filestore.New or pgstore.New in earnest
 	workers, err := auth.NewSessions(store, app, auth.OnChange(func(c auth.Change) { fmt.Println(c.Key, c.Kind) }))
 	if err != nil {
 		log.Fatal(err)

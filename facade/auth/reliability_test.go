@@ -20,6 +20,7 @@ import (
 
 	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/filestore"
 	"github.com/credkit/credkit-go/facade/auth/pgstore"
 	"github.com/credkit/credkit-go/facade/auth/pgstore/pgtest"
 	"github.com/credkit/credkit-go/facade/sandbox"
@@ -52,7 +53,7 @@ type report struct {
 // openStore opens the store of an order.
 func openStore(spec string) (auth.Store, func() error, error) {
 	if dir, ok := strings.CutPrefix(spec, "file:"); ok {
-		s, err := auth.NewFileStore(dir)
+		s, err := filestore.New(dir)
 		return s, func() error { return nil }, err
 	}
 	db, err := sql.Open("pgx", spec)

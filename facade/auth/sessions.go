@@ -74,7 +74,7 @@ func WithLogger(l *slog.Logger) SessionsOption {
 // about the app or an option.
 func NewSessions(store Store, app App, opts ...SessionsOption) (*Sessions, error) {
 	if store == nil {
-		return nil, &ConfigError{Problem: "NewSessions was given no store", Remedy: "pass NewFileStore, pgstore.New or NewMemoryStore"}
+		return nil, &ConfigError{Problem: "NewSessions was given no store", Remedy: "pass filestore.New, pgstore.New or NewMemoryStore"}
 	}
 	c, err := app.client()
 	if err != nil {

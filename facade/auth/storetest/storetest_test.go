@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/filestore"
 	"github.com/credkit/credkit-go/facade/auth/storetest"
 )
 
@@ -40,14 +41,14 @@ func TestStoreEncrypted(t *testing.T) {
 
 // openFolder opens two file stores on one new folder: they share nothing but
 // the files, as two processes do.
-func openFolder(t *testing.T) (a, b *auth.FileStore) {
+func openFolder(t *testing.T) (a, b *filestore.Store) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "store")
-	a, err := auth.NewFileStore(dir)
+	a, err := filestore.New(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err = auth.NewFileStore(dir)
+	b, err = filestore.New(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 //go:build !unix && !windows
 
-package auth
+package filestore
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package auth_test
+package filestore_test
 
 import (
 	"context"
@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/filestore"
 )
 
-// newFileStore opens a file store in a new folder and returns both.
-func newFileStore(t *testing.T) (*auth.FileStore, string) {
+// newStore opens a file store in a new folder and returns both.
+func newStore(t *testing.T) (*filestore.Store, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "store")
-	store, err := auth.NewFileStore(dir)
+	store, err := filestore.New(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +51,8 @@ func only(t *testing.T, dir, suffix string) string {
 	return paths[0]
 }
 
-func TestFileStoreNeverOverwritesACorruptRecord(t *testing.T) {
-	store, dir := newFileStore(t)
+func TestStoreNeverOverwritesACorruptRecord(t *testing.T) {
+	store, dir := newStore(t)
 	save(t, store, "a", "the record")
 	path := only(t, dir, ".record")
 	whole, err := os.ReadFile(path)
@@ -99,8 +100,8 @@ func TestFileStoreNeverOverwritesACorruptRecord(t *testing.T) {
 	}
 }
 
-func TestFileStoreKeysGoesOnAfterACorruptRecord(t *testing.T) {
-	store, dir := newFileStore(t)
+func TestStoreKeysGoesOnAfterACorruptRecord(t *testing.T) {
+	store, dir := newStore(t)
 	save(t, store, "bad", "record")
 	path := only(t, dir, ".record")
 	save(t, store, "good", "record")
@@ -124,8 +125,8 @@ func TestFileStoreKeysGoesOnAfterACorruptRecord(t *testing.T) {
 	}
 }
 
-func TestFileStoreRefusesARecordUnderAnotherName(t *testing.T) {
-	store, dir := newFileStore(t)
+func TestStoreRefusesARecordUnderAnotherName(t *testing.T) {
+	store, dir := newStore(t)
 	save(t, store, "a", "record")
 	content, err := os.ReadFile(only(t, dir, ".record"))
 	if err != nil {
@@ -146,9 +147,9 @@ func TestFileStoreRefusesARecordUnderAnotherName(t *testing.T) {
 	}
 }
 
-// TestFileStoreTidiesUp finds what a killed process has left half written.
-func TestFileStoreTidiesUp(t *testing.T) {
-	store, dir := newFileStore(t)
+// TestStoreTidiesUp finds what a killed process has left half written.
+func TestStoreTidiesUp(t *testing.T) {
+	store, dir := newStore(t)
 	save(t, store, "a", "record")
 	temp := strings.TrimSuffix(only(t, dir, ".record"), ".record") + ".tmp"
 	leave := func() {
@@ -161,7 +162,7 @@ func TestFileStoreTidiesUp(t *testing.T) {
 		return err == nil && string(content) == "half a rec"
 	}
 	open := func() {
-		if _, err := auth.NewFileStore(dir); err != nil {
+		if _, err := filestore.New(dir); err != nil {
 			t.Error(err)
 		}
 	}
@@ -194,8 +195,8 @@ func TestFileStoreTidiesUp(t *testing.T) {
 	}
 }
 
-func TestFileStoreNoticesThatItsFolderIsGone(t *testing.T) {
-	store, dir := newFileStore(t)
+func TestStoreNoticesThatItsFolderIsGone(t *testing.T) {
+	store, dir := newStore(t)
 	save(t, store, "a", "record")
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
@@ -212,26 +213,26 @@ func TestFileStoreNoticesThatItsFolderIsGone(t *testing.T) {
 	}
 }
 
-func TestFileStoreRefusesWhatIsNoFolder(t *testing.T) {
+func TestStoreRefusesWhatIsNoFolder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{file, filepath.Join(file, "store")} {
-		if _, err := auth.NewFileStore(dir); err == nil || !strings.Contains(err.Error(), file) {
-			t.Errorf("NewFileStore(%q) gave %v, want an error that names the file", dir, err)
+		if _, err := filestore.New(dir); err == nil || !strings.Contains(err.Error(), file) {
+			t.Errorf("New(%q) gave %v, want an error that names the file", dir, err)
 		}
 	}
-	if _, err := auth.NewFileStore(""); err == nil {
+	if _, err := filestore.New(""); err == nil {
 		t.Error("an empty name was taken")
 	}
 }
 
-// TestFileStoreNoticesThatItsLockWasRemoved: an administrator who tidies up
+// TestStoreNoticesThatItsLockWasRemoved: an administrator who tidies up
 // lets a second process in; the first must not overwrite what that one saved.
-func TestFileStoreNoticesThatItsLockWasRemoved(t *testing.T) {
-	store, dir := newFileStore(t)
-	other, err := auth.NewFileStore(dir)
+func TestStoreNoticesThatItsLockWasRemoved(t *testing.T) {
+	store, dir := newStore(t)
+	other, err := filestore.New(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,9 +259,9 @@ func TestFileStoreNoticesThatItsLockWasRemoved(t *testing.T) {
 
 // The second process has saved and its lock file was removed as well: that
 // there is none must not pass for holding it.
-func TestFileStoreNoticesThatItsLockWasRemovedAgain(t *testing.T) {
-	store, dir := newFileStore(t)
-	other, err := auth.NewFileStore(dir)
+func TestStoreNoticesThatItsLockWasRemovedAgain(t *testing.T) {
+	store, dir := newStore(t)
+	other, err := filestore.New(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,8 +287,8 @@ func TestFileStoreNoticesThatItsLockWasRemovedAgain(t *testing.T) {
 	}
 }
 
-func TestFileStoreDeletesWhatCannotBeRead(t *testing.T) {
-	store, dir := newFileStore(t)
+func TestStoreDeletesWhatCannotBeRead(t *testing.T) {
+	store, dir := newStore(t)
 	save(t, store, "a", "record")
 	if err := os.WriteFile(only(t, dir, ".record"), []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,5 @@
-package auth
+// Package filestore is an [auth.Store] in a directory of a local disk.
+package filestore
 
 import (
 	"bytes"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/auth/internal/keylock"
 )
 
@@ -28,9 +30,9 @@ const minRoom = 16 << 10
 
 // relockWithin is how long a save waits for a lock whose file was removed: for
 // longer than the token request of who has it now.
-const relockWithin = 2 * TokenTimeout
+const relockWithin = 2 * auth.TokenTimeout
 
-// FileStore is a [Store] in a directory of a local disk, for any number of
+// Store is an [auth.Store] in a directory of a local disk, for any number of
 // processes of one user on one machine. A record file a key is replaced in
 // one durable step: write, fsync, rename, fsync of the directory. A process
 // killed at any moment leaves the old record or the new one, and its lock
@@ -39,24 +41,27 @@ const relockWithin = 2 * TokenTimeout
 //
 // The directory and its files belong to one user and nobody else may reach them
 // (modes 0700 and 0600); anything else is refused. Records are as plain as
-// the caller made them: wrap the store with [NewEncryptedStore] to encrypt.
+// the caller made them: wrap the store with [auth.NewEncryptedStore] to encrypt.
 //
 // Network file systems (NFS, SMB, and directories that a virtual machine or a
 // container shares with another machine) are not supported: their locks are
 // lost without notice. Use package pgstore for sessions shared by machines.
 // On Windows the modes mean nothing; keep the directory under the user's own.
-type FileStore struct {
+type Store struct {
 	dir   string
 	locks keylock.Set
 }
 
-var _ Deleter = (*FileStore)(nil)
+var _ auth.Deleter = (*Store)(nil)
 
-// NewFileStore opens the store in the directory dir, which is created with mode
+// errEmptyKey is the error for an empty key, as of the stores of package auth.
+var errEmptyKey = errors.New("auth: the store key is empty")
+
+// New opens the store in the directory dir, which is created with mode
 // 0700 if it is missing. It removes what killed processes left half written.
 // The error says what is wrong with the directory and what to do about it. A
-// FileStore keeps nothing open and need not be closed.
-func NewFileStore(dir string) (*FileStore, error) {
+// Store keeps nothing open and need not be closed.
+func New(dir string) (*Store, error) {
 	if dir == "" {
 		return nil, errors.New("auth: the directory of the file store is empty")
 	}
@@ -67,7 +72,7 @@ func NewFileStore(dir string) (*FileStore, error) {
 	if err := makeDirectory(dir, syncDirectory); err != nil {
 		return nil, fmt.Errorf("auth: opening the file store: %w%s", err, hint(err, dir))
 	}
-	s := &FileStore{dir: dir}
+	s := &Store{dir: dir}
 	if err := s.checkDirectory(); err != nil {
 		return nil, fmt.Errorf("auth: opening the file store: %w", err)
 	}
@@ -77,8 +82,8 @@ func NewFileStore(dir string) (*FileStore, error) {
 	return s, nil
 }
 
-// Load reads the record of key without locking; see [Store].
-func (s *FileStore) Load(ctx context.Context, key string) ([]byte, error) {
+// Load reads the record of key without locking; see [auth.Store].
+func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 	if key == "" {
 		return nil, errEmptyKey
 	}
@@ -93,8 +98,8 @@ func (s *FileStore) Load(ctx context.Context, key string) ([]byte, error) {
 }
 
 // Update runs f under the lock of key and replaces the record file; see
-// [Store]. A failed save names the file and leaves the old record in place.
-func (s *FileStore) Update(ctx context.Context, key string, f func(ctx context.Context, current []byte) ([]byte, error)) error {
+// [auth.Store]. A failed save names the file and leaves the old record in place.
+func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Context, current []byte) ([]byte, error)) error {
 	if key == "" {
 		return errEmptyKey
 	}
@@ -151,8 +156,8 @@ func (s *FileStore) Update(ctx context.Context, key string, f func(ctx context.C
 }
 
 // Delete deletes the record of key under its lock, whether it can be read or
-// not; see [Deleter].
-func (s *FileStore) Delete(ctx context.Context, key string) error {
+// not; see [auth.Deleter].
+func (s *Store) Delete(ctx context.Context, key string) error {
 	if key == "" {
 		return errEmptyKey
 	}
@@ -184,7 +189,7 @@ func roomFor(key string, current []byte) int {
 
 // relock takes the lock of key again after somebody has removed its file while
 // f ran. Who has had the lock since may have changed the record.
-func (s *FileStore) relock(key string, current []byte) (*fileLock, error) {
+func (s *Store) relock(key string, current []byte) (*fileLock, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), relockWithin)
 	defer cancel()
 	lock, err := lockFile(ctx, s.path(key, lockSuffix))
@@ -193,7 +198,7 @@ func (s *FileStore) relock(key string, current []byte) (*fileLock, error) {
 	}
 	stored, err := s.read(key)
 	if err == nil && !bytes.Equal(stored, current) {
-		err = ErrConflict
+		err = auth.ErrConflict
 	}
 	if err != nil {
 		lock.unlock()
@@ -204,7 +209,7 @@ func (s *FileStore) relock(key string, current []byte) (*fileLock, error) {
 
 // Keys gives the keys of the records that were there at its start. Records that
 // cannot be read are reported together, in the one error at its end.
-func (s *FileStore) Keys(ctx context.Context) iter.Seq2[string, error] {
+func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		names, err := s.names(recordSuffix)
 		if err != nil {
@@ -233,13 +238,13 @@ func (s *FileStore) Keys(ctx context.Context) iter.Seq2[string, error] {
 }
 
 // path returns the path of one of key's files.
-func (s *FileStore) path(key, suffix string) string {
+func (s *Store) path(key, suffix string) string {
 	sum := sha256.Sum256([]byte(key))
 	return filepath.Join(s.dir, hex.EncodeToString(sum[:])+suffix)
 }
 
 // read returns the record of key, nil if there is none.
-func (s *FileStore) read(key string) ([]byte, error) {
+func (s *Store) read(key string) ([]byte, error) {
 	path := s.path(key, recordSuffix)
 	_, record, err := s.readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -252,7 +257,7 @@ func (s *FileStore) read(key string) ([]byte, error) {
 // readDurably reads the record of key under its lock. A process killed
 // between its rename and its fsync leaves a record that a power cut could
 // still undo; whoever acts upon the record needs it durable first.
-func (s *FileStore) readDurably(key string) ([]byte, error) {
+func (s *Store) readDurably(key string) ([]byte, error) {
 	// What a killed process left half written holds a token. A failure here
 	// shows again, and counts, once something is saved.
 	_ = removeFile(s.path(key, tempSuffix))
@@ -264,22 +269,22 @@ func (s *FileStore) readDurably(key string) ([]byte, error) {
 }
 
 // readFile reads the record file at path, which has to be in its own place.
-func (s *FileStore) readFile(path string) (key string, record []byte, err error) {
+func (s *Store) readFile(path string) (key string, record []byte, err error) {
 	content, err := readWhole(path)
 	if err != nil {
 		return "", nil, err
 	}
 	key, record, err = decodeRecord(content)
 	if err != nil {
-		return "", nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: %w: remove it and sign in again", ErrCorruptRecord, err)}
+		return "", nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: %w: remove it and sign in again", auth.ErrCorruptRecord, err)}
 	}
 	if path != s.path(key, recordSuffix) {
-		return "", nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: it is a copy of the record of %q: remove it and sign in again", ErrCorruptRecord, key)}
+		return "", nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: it is a copy of the record of %q: remove it and sign in again", auth.ErrCorruptRecord, key)}
 	}
 	return key, record, nil
 }
 
-func (s *FileStore) write(key string, record []byte, room *reserved) error {
+func (s *Store) write(key string, record []byte, room *reserved) error {
 	content, err := encodeRecord(key, record)
 	if err != nil {
 		return err
@@ -290,7 +295,7 @@ func (s *FileStore) write(key string, record []byte, room *reserved) error {
 	return syncDirectory(s.dir)
 }
 
-func (s *FileStore) remove(key string) error {
+func (s *Store) remove(key string) error {
 	if err := removeFile(s.path(key, recordSuffix)); err != nil {
 		return err
 	}
@@ -298,7 +303,7 @@ func (s *FileStore) remove(key string) error {
 }
 
 // checkDirectory refuses a directory that is missing or not private.
-func (s *FileStore) checkDirectory() error {
+func (s *Store) checkDirectory() error {
 	info, err := os.Stat(s.dir)
 	if err != nil {
 		return err
@@ -311,7 +316,7 @@ func (s *FileStore) checkDirectory() error {
 
 // sweep removes what killed processes left half written. A file whose key is
 // locked is being written right now and is left alone.
-func (s *FileStore) sweep() error {
+func (s *Store) sweep() error {
 	names, err := s.names(tempSuffix)
 	if err != nil {
 		return err
@@ -335,7 +340,7 @@ func (s *FileStore) sweep() error {
 }
 
 // names returns the names in the directory that are a key's hash and suffix.
-func (s *FileStore) names(suffix string) ([]string, error) {
+func (s *Store) names(suffix string) ([]string, error) {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,6 @@
 //go:build unix
 
-package auth_test
+package filestore_test
 
 import (
 	"context"
@@ -10,11 +10,11 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/filestore"
 )
 
-func TestFileStoreKeepsItsFilesPrivate(t *testing.T) {
-	store, dir := newFileStore(t)
+func TestStoreKeepsItsFilesPrivate(t *testing.T) {
+	store, dir := newStore(t)
 	save(t, store, "worker-42", "record")
 	for _, want := range []struct {
 		path string
@@ -30,8 +30,8 @@ func TestFileStoreKeepsItsFilesPrivate(t *testing.T) {
 	}
 }
 
-func TestFileStoreRefusesWhatOthersCanReach(t *testing.T) {
-	store, dir := newFileStore(t)
+func TestStoreRefusesWhatOthersCanReach(t *testing.T) {
+	store, dir := newStore(t)
 	save(t, store, "a", "record")
 	refused := func(what string, err error) {
 		t.Helper()
@@ -57,7 +57,7 @@ func TestFileStoreRefusesWhatOthersCanReach(t *testing.T) {
 	chmod(t, only(t, dir, ".lock"), 0o600)
 
 	chmod(t, dir, 0o755)
-	_, err = auth.NewFileStore(dir)
+	_, err = filestore.New(dir)
 	refused("opening a readable folder", err)
 	chmod(t, dir, 0o700)
 
@@ -71,7 +71,7 @@ func chmod(t *testing.T, path string, mode os.FileMode) {
 	}
 }
 
-func TestFileStoreRefusesAFolderOfSomebodyElse(t *testing.T) {
+func TestStoreRefusesAFolderOfSomebodyElse(t *testing.T) {
 	dir := "/usr" // which belongs to root
 	if os.Geteuid() == 0 {
 		dir = filepath.Join(t.TempDir(), "store")
@@ -82,13 +82,13 @@ func TestFileStoreRefusesAFolderOfSomebodyElse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := auth.NewFileStore(dir); err == nil || !strings.Contains(err.Error(), "belongs to user") || !strings.Contains(err.Error(), dir) {
-		t.Errorf("NewFileStore gave %v, want an error that says whose it is", err)
+	if _, err := filestore.New(dir); err == nil || !strings.Contains(err.Error(), "belongs to user") || !strings.Contains(err.Error(), dir) {
+		t.Errorf("New gave %v, want an error that says whose it is", err)
 	}
 }
 
-func TestFileStoreRefusesARecordThatIsNoFile(t *testing.T) {
-	store, dir := newFileStore(t)
+func TestStoreRefusesARecordThatIsNoFile(t *testing.T) {
+	store, dir := newStore(t)
 	save(t, store, "a", "record")
 	path := only(t, dir, ".record")
 	if err := os.Remove(path); err != nil {
@@ -103,8 +103,8 @@ func TestFileStoreRefusesARecordThatIsNoFile(t *testing.T) {
 }
 
 // A pipe in a record's place is refused, and not waited for.
-func TestFileStoreRefusesAPipeInARecordsPlace(t *testing.T) {
-	store, dir := newFileStore(t)
+func TestStoreRefusesAPipeInARecordsPlace(t *testing.T) {
+	store, dir := newStore(t)
 	save(t, store, "worker-42", "record")
 	record := only(t, dir, ".record")
 	if err := os.Remove(record); err != nil {
@@ -119,8 +119,8 @@ func TestFileStoreRefusesAPipeInARecordsPlace(t *testing.T) {
 }
 
 // A pipe in a lock's place is refused, and not waited for past any context.
-func TestFileStoreRefusesAPipeInALocksPlace(t *testing.T) {
-	store, dir := newFileStore(t)
+func TestStoreRefusesAPipeInALocksPlace(t *testing.T) {
+	store, dir := newStore(t)
 	save(t, store, "worker-42", "record")
 	lock := only(t, dir, ".lock")
 	if err := os.Remove(lock); err != nil {

@@ -1,4 +1,4 @@
-package auth_test
+package filestore_test
 
 import (
 	"bytes"
@@ -12,16 +12,17 @@ import (
 	"testing"
 
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/filestore"
 )
 
 // diskTest tells a child process which disk it is to make for itself.
 const diskTest = "CREDKIT_DISK_TEST"
 
-// TestFileStoreOnABadDisk saves on a disk that is full, and on one that is
+// TestStoreOnABadDisk saves on a disk that is full, and on one that is
 // mounted read-only. The disks are mounted by a child in a namespace of its
 // own. Where the system allows no such thing, the child limits the size of
 // its files instead: the write fails half way, as on a full disk.
-func TestFileStoreOnABadDisk(t *testing.T) {
+func TestStoreOnABadDisk(t *testing.T) {
 	switch os.Getenv(diskTest) {
 	case "mounted":
 		saveOnMountedDisks(t)
@@ -61,7 +62,7 @@ func saveOnMountedDisks(t *testing.T) {
 		t.Fatalf("%s: %v", noMount, err)
 	}
 	defer func() { _ = syscall.Unmount(disk, syscall.MNT_DETACH) }()
-	store, err := auth.NewFileStore(filepath.Join(disk, "store"))
+	store, err := filestore.New(filepath.Join(disk, "store"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,10 +100,10 @@ func saveOnMountedDisks(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantNoCall(t, store, disk, syscall.EROFS, "read-only")
-	if _, err := auth.NewFileStore(filepath.Join(disk, "another")); !errors.Is(err, syscall.EROFS) {
+	if _, err := filestore.New(filepath.Join(disk, "another")); !errors.Is(err, syscall.EROFS) {
 		t.Errorf("a new folder gave %v, want EROFS", err)
 	}
-	again, err := auth.NewFileStore(filepath.Join(disk, "store"))
+	again, err := filestore.New(filepath.Join(disk, "store"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func saveOnMountedDisks(t *testing.T) {
 }
 
 func saveWithinALimit(t *testing.T) {
-	store, dir := newFileStore(t)
+	store, dir := newStore(t)
 	save(t, store, "a", "old")
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 32 << 10, Max: syscall.RLIM_INFINITY & (1<<63 - 1)}); err != nil {
 		t.Fatal(err)

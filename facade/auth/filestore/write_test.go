@@ -1,4 +1,4 @@
-package auth
+package filestore
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 )
 
 // A new directory is in its parent only once that is synced.
-func TestFileStoreSyncsTheParentsOfANewDirectory(t *testing.T) {
+func TestStoreSyncsTheParentsOfANewDirectory(t *testing.T) {
 	root := t.TempDir()
 	var synced []string
 	sync := func(dir string) error {
