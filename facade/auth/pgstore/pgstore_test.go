@@ -242,6 +242,7 @@ func TestStoreSaysWhatAPoolerNeeds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer rows.Close()
 	var others strings.Builder
 	for rows.Next() {
 		var name string
@@ -250,7 +251,7 @@ func TestStoreSaysWhatAPoolerNeeds(t *testing.T) {
 		}
 		fmt.Fprintf(&others, "PREPARE %q AS SELECT 1;", name)
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil || others.Len() == 0 {
+	if err := rows.Err(); err != nil || others.Len() == 0 {
 		t.Fatalf("no statement is prepared: %v", err)
 	}
 	config, err := pgx.ParseConfig(store.url)
