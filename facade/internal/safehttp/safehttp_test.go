@@ -146,6 +146,14 @@ func TestReadSized(t *testing.T) {
 	}
 }
 
+// A server that only says how much is coming costs nothing.
+func TestASizeThatIsOnlySaidCostsNothing(t *testing.T) {
+	b, err := ReadSized(strings.NewReader("12345"), 1<<30, 1<<40)
+	if string(b) != "12345" || err != nil || cap(b) > largestSize {
+		t.Errorf("%q, %v: room for %d", b, err, cap(b))
+	}
+}
+
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	for v, want := range map[string]time.Duration{
