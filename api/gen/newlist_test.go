@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // newList is what a maintainer writes to add a list: GET
@@ -350,19 +349,16 @@ func TestANewListCostsLittle(t *testing.T) {
 		}
 	}
 	add(true)
-	generated := time.Now()
 	if out, err := in(t, root, "generate", "."); err != nil {
 		t.Fatalf("go generate: %v\n%s", err, out)
 	}
-	t.Logf("generated in %s", time.Since(generated).Round(time.Second))
-	out, err := in(t, root, "test", "-run", newListTests, "./facade", "./facade/drift", "./cmd/credkit")
+	out, err := in(t, root, "test", "-vet=off", "-run", newListTests, "./facade", "./cmd/credkit")
 	if err == nil {
 		t.Error("nothing is missed")
 	}
 	for _, missing := range []string{
 		"the operation listQualificationResults of COSMIC has no method on Cosmic",
 		"listQualificationResults (GET /v1/qualification-results) has no conformance case: add one to facade/testdata/conformance",
-		"no answer of listQualificationResults was judged",
 		"credkit drift does not ask for listQualificationResults: add it to cosmicAsks",
 	} {
 		if !strings.Contains(out, missing) {
@@ -428,12 +424,12 @@ func insert(t *testing.T, file, before, text string) {
 	}
 }
 
-// in runs the go command in a copy of the tree.
+// in runs the go command in a copy of the tree. Nobody debugs what it builds.
 func in(t *testing.T, root string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-ldflags=-w")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
