@@ -28,8 +28,8 @@ import (
 // added or removed while a range runs may be missed or come twice.
 //
 // A List is a value to build on: its methods return changed copies. It is
-// safe for use by many goroutines. Only [Cosmic.Certifications] and
-// [Certn.Users] make one; to range over the zero List is an error.
+// safe for use by many goroutines. Methods of the clients make one, such as
+// [Cosmic.Certifications]; to range over the zero List is an error.
 type List[T any] struct {
 	client  *client
 	id      OperationID
