@@ -44,7 +44,7 @@ func BenchmarkSmallCall(b *testing.B) {
 			_ = resp.Body.Close()
 		}
 	})
-	source, err := auth.StaticToken("the token").Source(auth.Endpoint{Service: "cosmic", Origin: "https://a.test"})
+	source, err := auth.StaticToken("the-token").Source(auth.Endpoint{Service: "cosmic", Origin: "https://a.test"})
 	if err != nil {
 		b.Fatal(err)
 	}

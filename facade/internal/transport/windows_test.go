@@ -95,7 +95,13 @@ func TestA429HoldsEverybodyBack(t *testing.T) {
 		w := NewWindows([]spec.RateLimit{{Requests: 100, Window: time.Minute}}, nil)
 		start := time.Now()
 		w.Refused(30 * time.Second)
-		w.Refused(time.Second) // a shorter wish does not shorten it
+		until := w.until
+		time.Sleep(1)
+		w.Refused(30 * time.Second) // what comes later shortens nothing,
+		w.Refused(time.Second)      // and nor does a shorter wish
+		if w.until.Before(until) {
+			t.Errorf("the pause was %v, and is %v", until.Sub(start), w.until.Sub(start))
+		}
 		if err := w.Wait(t.Context()); err != nil || time.Since(start) < 30*time.Second || time.Since(start) > 31*time.Second {
 			t.Fatalf("%v after %v", err, time.Since(start))
 		}
