@@ -83,7 +83,7 @@ func TestScopesAreEnforcedPerOperation(t *testing.T) {
 			}
 		}
 	}
-	if c := sb.Counters(); int(c.Forbidden) != forbidden || forbidden == 0 || c.Violations != 0 {
+	if c := sb.Counters(); c.Forbidden != forbidden || forbidden == 0 || c.Violations != 0 {
 		t.Errorf("%+v", c)
 	}
 }
