@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/facade/auth"
@@ -52,12 +53,16 @@ func newClient(service *spec.Service, credentials auth.Credentials, opts []Optio
 	base := s.base.String()
 	c := &client{service: service, settings: s, server: base + "/", http: wrapped, limiter: s.limits(service), budget: transport.NewBudget(s.retry.Budget)}
 	c.endpoint = auth.Endpoint{
-		Service:    service.Name,
-		Origin:     safehttp.Origin(s.base),
-		TokenURL:   base + service.TokenPath,
-		HTTPClient: s.httpClient,
-		UserAgent:  s.userAgent,
-		Logger:     s.logger,
+		Service:        service.Name,
+		Origin:         safehttp.Origin(s.base),
+		TokenURL:       base + service.TokenPath,
+		IdentityScopes: slices.Clone(service.IdentityScopes),
+		HTTPClient:     s.httpClient,
+		UserAgent:      s.userAgent,
+		Logger:         s.logger,
+	}
+	for _, method := range service.ClientAuthentication {
+		c.endpoint.ClientAuthentication = append(c.endpoint.ClientAuthentication, auth.AuthMethod(method))
 	}
 	if service.AuthorizePath != "" {
 		c.endpoint.AuthorizeURL = base + service.AuthorizePath

@@ -9,6 +9,7 @@ import (
 
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/signin"
 )
 
 // judge holds the outcome against the expected one.
@@ -81,7 +82,7 @@ func (e *expectedError) fits(err error) bool {
 	var reauth *auth.ReauthError
 	var config *auth.ConfigError
 	var token *auth.TokenError
-	var signIn *auth.SignInError
+	var signIn *signin.Error
 	switch e.Kind {
 	case "unauthorized":
 		return errors.Is(err, facade.ErrUnauthorized)
@@ -141,7 +142,7 @@ func (e *expectedError) differences(err error) (all []string) {
 		expect("the missing scopes", strings.Join(scope.Missing, " ") == strings.Join(e.Missing, " "))
 		expect("who refused", scope.Refused == e.Refused)
 	}
-	var signIn *auth.SignInError
+	var signIn *signin.Error
 	if errors.As(err, &signIn) {
 		expect("the code", signIn.Code == e.Code)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/signin"
 )
 
 // conformingApp is the app that a person signs in to.
@@ -25,11 +26,11 @@ func (call *conformingCall) signIn(ctx context.Context, opts []facade.Option) ou
 		return outcome{err: err}
 	}
 	app := auth.App{ClientID: "app-1", ClientSecret: call.App.ClientSecret, AuthMethod: auth.AuthMethod(call.App.AuthMethod)}
-	var options []auth.SignInOption
+	var options []signin.Option
 	if call.App.IdentityScopes != nil {
-		options = append(options, auth.WithIdentityScopes(call.App.IdentityScopes...))
+		options = append(options, signin.WithIdentityScopes(call.App.IdentityScopes...))
 	}
-	address, pending, err := auth.Begin(endpoint, app, "http://127.0.0.1:8976/callback", options...)
+	address, pending, err := signin.Begin(endpoint, app, "http://127.0.0.1:8976/callback", options...)
 	if err != nil {
 		return outcome{err: err}
 	}
@@ -50,7 +51,7 @@ func (call *conformingCall) signIn(ctx context.Context, opts []facade.Option) ou
 			sent[drawn] = "*"
 		}
 	}
-	grant, err := auth.Complete(ctx, endpoint, app, pending, redirected)
+	grant, err := signin.Complete(ctx, endpoint, app, pending, redirected)
 	if err != nil {
 		return outcome{err: err}
 	}

@@ -46,9 +46,9 @@ func newCosmic(c *client) (*Cosmic, error) {
 	return &Cosmic{c, api}, nil
 }
 
-// CosmicEndpoint returns COSMIC's sign-in as package auth needs it, for
-// [auth.Begin], [auth.Complete] and [auth.Login]. Of the options, the base
-// URL, the HTTP client and the logger matter.
+// CosmicEndpoint returns COSMIC's sign-in as packages auth and signin
+// need it, for Begin, Complete and Login of package signin. Of the options, the
+// base URL, the HTTP client and the logger matter.
 func CosmicEndpoint(opts ...Option) (auth.Endpoint, error) {
 	c, err := newClient(&cosmic.Service, auth.StaticToken("unused"), opts)
 	if err != nil {

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/oauth2"
 
+	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
 )
@@ -37,6 +39,21 @@ type loads struct {
 func (s *loads) Load(ctx context.Context, key string) ([]byte, error) {
 	s.n++
 	return s.Store.Load(ctx, key)
+}
+
+// The identity scopes and the ways to authenticate come from the specification.
+func TestTheEndpointHasWhatTheSpecificationSaysOfSignIn(t *testing.T) {
+	e, err := facade.CosmicEndpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var methods []string
+	for _, method := range e.ClientAuthentication {
+		methods = append(methods, string(method))
+	}
+	if !slices.Equal(e.IdentityScopes, cosmic.Service.IdentityScopes) || !slices.Equal(methods, cosmic.Service.ClientAuthentication) || len(methods) == 0 || len(e.IdentityScopes) == 0 {
+		t.Errorf("identity scopes %q, methods %q", e.IdentityScopes, methods)
+	}
 }
 
 // TestClientsOfOneHTTPClientShareTheirToken: a program that makes a client for

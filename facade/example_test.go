@@ -15,6 +15,7 @@ import (
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/auth/filestore"
+	"github.com/credkit/credkit-go/facade/auth/signin"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -75,9 +76,9 @@ func colleague(ctx context.Context, id, secret, email string, opts ...facade.Opt
 }
 
 // signInByWeb lets workers sign in to COSMIC through a web program.
-func signInByWeb(mux *http.ServeMux, site string, workers *auth.Sessions, app auth.App, seal *auth.Sealer, e auth.Endpoint) {
+func signInByWeb(mux *http.ServeMux, site string, workers *auth.Sessions, app auth.App, seal *signin.Sealer, e auth.Endpoint) {
 	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
-		authorizeURL, pending, err := auth.Begin(e, app, site+"/callback") // PKCE and state are its own
+		authorizeURL, pending, err := signin.Begin(e, app, site+"/callback") // PKCE and state are its own
 		if err != nil {
 			http.Error(w, "sign-in is not set up", http.StatusInternalServerError)
 			return
@@ -97,7 +98,7 @@ func signInByWeb(mux *http.ServeMux, site string, workers *auth.Sessions, app au
 			return
 		}
 		http.SetCookie(w, drop)
-		grant, err := auth.Complete(r.Context(), e, app, pending, r.URL.Query())
+		grant, err := signin.Complete(r.Context(), e, app, pending, r.URL.Query())
 		if err == nil {
 			err = workers.SignIn(r.Context(), "worker-42", grant) // from now on Key("worker-42") works
 		}
@@ -149,7 +150,7 @@ func Example() {
 	}
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
-	seal, err := auth.NewSealer(key)
+	seal, err := signin.NewSealer(key)
 	if err != nil {
 		log.Fatal(err)
 	}

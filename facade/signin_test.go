@@ -12,6 +12,7 @@ import (
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/auth/filestore"
+	"github.com/credkit/credkit-go/facade/auth/signin"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -19,7 +20,7 @@ import (
 func signIn(t *testing.T, sb *sandbox.Sandbox, sessions *auth.Sessions, endpoint auth.Endpoint, key string) {
 	t.Helper()
 	app := auth.App{ClientID: sb.App().ClientID}
-	address, pending, err := auth.Begin(endpoint, app, sandbox.RedirectURI)
+	address, pending, err := signin.Begin(endpoint, app, sandbox.RedirectURI)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func signIn(t *testing.T, sb *sandbox.Sandbox, sessions *auth.Sessions, endpoint
 	if err != nil {
 		t.Fatal(err)
 	}
-	grant, err := auth.Complete(t.Context(), endpoint, app, pending, u.Query())
+	grant, err := signin.Complete(t.Context(), endpoint, app, pending, u.Query())
 	if err != nil {
 		t.Fatal(err)
 	}

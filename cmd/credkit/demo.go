@@ -9,6 +9,7 @@ import (
 
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/signin"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -114,7 +115,7 @@ func newDemo(p *program) (*demo, error) {
 // signIn goes the way that credkit login goes, with the sandbox in the place
 // of the browser and the person.
 func (d *demo) signIn(ctx context.Context) error {
-	authorizeURL, pending, err := auth.Begin(d.endpoint, d.app, sandbox.RedirectURI)
+	authorizeURL, pending, err := signin.Begin(d.endpoint, d.app, sandbox.RedirectURI)
 	if err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func (d *demo) signIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	grant, err := auth.Complete(ctx, d.endpoint, d.app, pending, back.Query())
+	grant, err := signin.Complete(ctx, d.endpoint, d.app, pending, back.Query())
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/credkit/credkit-go/api/certn"
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/signin"
 )
 
 // The exit codes, which scripts rely on.
@@ -50,7 +51,7 @@ func exitCode(err error) int {
 	var token *auth.TokenError
 	var reauth *auth.ReauthError
 	var refused notAllowed
-	var signIn *auth.SignInError
+	var signIn *signin.Error
 	switch {
 	case err == nil:
 		return exitDone

@@ -11,6 +11,7 @@ import (
 
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/signin"
 )
 
 type loginCommand struct {
@@ -42,7 +43,7 @@ func (c *loginCommand) Run(ctx context.Context, p *program) error {
 		}
 		return err
 	}
-	grant, err := auth.Login(ctx, endpoint, app, append(c.options(p), auth.WithSave(func(ctx context.Context, g auth.Grant) error {
+	grant, err := signin.Login(ctx, endpoint, app, append(c.options(p), signin.WithSave(func(ctx context.Context, g auth.Grant) error {
 		return sessions.SignIn(ctx, p.sessionKey(), g)
 	}))...)
 	if err != nil {
@@ -52,26 +53,26 @@ func (c *loginCommand) Run(ctx context.Context, p *program) error {
 }
 
 // options say how the person gets to the authorize page.
-func (c *loginCommand) options(p *program) []auth.SignInOption {
-	port := auth.WithPort(c.Port)
+func (c *loginCommand) options(p *program) []signin.Option {
+	port := signin.WithPort(c.Port)
 	if !c.NoBrowser {
-		return []auth.SignInOption{port,
-			auth.ShowURL(func(address string) {
+		return []signin.Option{port,
+			signin.ShowURL(func(address string) {
 				p.say("Opening your browser to sign in. If it does not open, go to\n  %s", address)
 			}),
-			auth.OpenBrowser(func(address string) error {
+			signin.OpenBrowser(func(address string) error {
 				go func() { _ = browser.OpenURL(address) }() // some browsers return when they are closed
 				return nil
 			}),
 		}
 	}
 	input := bufio.NewReader(p.stdin)
-	return []auth.SignInOption{port,
-		auth.ShowURL(func(address string) {
+	return []signin.Option{port,
+		signin.ShowURL(func(address string) {
 			p.say("Open this address and sign in. With a browser on another machine, paste here the\naddress that it ends at, although its page does not load.")
 			_, _ = fmt.Fprintln(p.stdout, address) // without a reader the paste below still works
 		}),
-		auth.PasteRedirect(func(_ context.Context, problem error) (string, error) {
+		signin.PasteRedirect(func(_ context.Context, problem error) (string, error) {
 			if problem != nil {
 				p.say("credkit: %v", problem)
 			}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync"
@@ -278,25 +277,6 @@ func TestAFlightThatIsAbortedDoesNotHangItsCallers(t *testing.T) {
 	})
 }
 
-// TestAProxyThatStripsThePathStillDropsTheCookie: the program sees another
-// path than the browser.
-func TestAProxyThatStripsThePathStillDropsTheCookie(t *testing.T) {
-	sealer, err := NewSealer(key('a'))
-	if err != nil {
-		t.Fatal(err)
-	}
-	u, p := begin(t, newTokenServer())
-	c, err := sealer.Cookie(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := httptest.NewRequest(http.MethodGet, "/internal/in?"+answered(u).Encode(), nil)
-	r.AddCookie(c)
-	if _, drop, err := sealer.FromRequest(r); err != nil || drop.Path != c.Path || drop.Name != c.Name || !drop.Secure {
-		t.Errorf("%+v, %v", drop, err)
-	}
-}
-
 // TestErrorsSayWhatToDo reads every error as a person would.
 func TestErrorsSayWhatToDo(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -309,7 +289,6 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		`auth: the store failed to list sessions: no space left on device`:                                           storeError("list", "", errDisk),
 		`auth: a: b`: &ConfigError{Problem: "a", Remedy: "b"},
 		`auth: token request (refresh_token) to https://h/t: the endpoint failed (HTTP 503 Service Unavailable) (code x); the server asks to wait 3s`: &TokenError{URL: "https://h/t", Grant: "refresh_token", Status: 503, Code: "x", Problem: "the endpoint failed", RetryAfter: 3 * time.Second},
-		`auth: sign-in: the server refused (access_denied): no`: &SignInError{Code: "access_denied", Description: "no", Problem: "the server refused"},
 	} {
 		if err.Error() != want {
 			t.Errorf("%s", err)

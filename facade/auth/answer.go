@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
 // An answer is what a token endpoint said (RFC 6749 sections 5.1 and 5.2).
@@ -92,7 +94,7 @@ func (a *answer) member(name string, v any) {
 		}
 	case "error", "error_code":
 		if isString && s != "" {
-			a.code = errorCode(s)
+			a.code = safehttp.ErrorCode(s)
 		}
 	case "msg", "error_description":
 		if isString {
@@ -104,16 +106,3 @@ func (a *answer) member(name string, v any) {
 // bearer reports whether the answer's token type can be used. A missing type
 // is taken as bearer.
 func (a answer) bearer() bool { return a.tokenType == "" || strings.EqualFold(a.tokenType, "bearer") }
-
-// unreadableCode stands for a code that is not printed.
-const unreadableCode = "unreadable_code"
-
-// errorCode lets through what looks like a code (RFC 6749 has lower-case
-// letters and underscores), so that nothing that a server repeats gets into an
-// error.
-func errorCode(s string) string {
-	if len(s) > 64 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") != "" {
-		return unreadableCode
-	}
-	return s
-}

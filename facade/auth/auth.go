@@ -56,6 +56,14 @@ type Endpoint struct {
 	AuthorizeURL string
 	// TokenURL is the token endpoint (RFC 6749 section 3.2).
 	TokenURL string
+	// IdentityScopes are what a sign-in may ask the authorization endpoint for
+	// (x-identity-scopes of openapi.yaml). API scopes are not among them: they are
+	// chosen for the app in the developer portal. Empty means none but the default.
+	IdentityScopes []string
+	// ClientAuthentication are the methods by which clients may authenticate
+	// themselves at the token endpoint (RFC 7591 section 2). Credentials with
+	// another method do not bind. Empty means any.
+	ClientAuthentication []AuthMethod
 	// HTTPClient makes token requests. Nil means http.DefaultClient. It is
 	// copied, never changed; redirects are never followed.
 	HTTPClient *http.Client
@@ -66,9 +74,14 @@ type Endpoint struct {
 	Logger *slog.Logger
 }
 
-// apartFromLogger is what of an endpoint makes its sources different: a logger
-// for each request that a program serves must not mean a token for each.
-func (e Endpoint) apartFromLogger() Endpoint {
-	e.Logger = nil
-	return e
+// endpointID is what of an endpoint makes its sources different: a logger for each
+// request that a program serves must not mean a token for each.
+type endpointID struct {
+	service, origin, authorizeURL, tokenURL string
+	httpClient                              *http.Client
+	userAgent                               string
+}
+
+func (e Endpoint) id() endpointID {
+	return endpointID{e.Service, e.Origin, e.AuthorizeURL, e.TokenURL, e.HTTPClient, e.UserAgent}
 }

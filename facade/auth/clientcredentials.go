@@ -17,7 +17,7 @@ import (
 // What is wrong with the arguments comes as a *ConfigError when the
 // credentials are bound.
 func ClientCredentials(id, secret string, opts ...ClientCredentialsOption) Credentials {
-	c := &clientCredentials{app: client{id: id, secret: newSecret(secret), method: AuthBasic}, bound: map[Endpoint]*clientSource{}}
+	c := &clientCredentials{app: client{id: id, secret: newSecret(secret), method: AuthBasic}, bound: map[endpointID]*clientSource{}}
 	switch {
 	case id == "":
 		c.err = &ConfigError{Problem: "client credentials have no client id", Remedy: "pass it to ClientCredentials"}
@@ -55,7 +55,7 @@ type clientCredentials struct {
 	err   error
 
 	mu    sync.Mutex
-	bound map[Endpoint]*clientSource
+	bound map[endpointID]*clientSource
 }
 
 // String names the client, without its secret.
@@ -73,7 +73,7 @@ func (c *clientCredentials) Source(e Endpoint) (Source, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	same := e.apartFromLogger()
+	same := e.id()
 	if s := c.bound[same]; s != nil {
 		return s, nil
 	}
@@ -130,7 +130,7 @@ func (s *clientSource) renew(ctx context.Context, f *flight) (*lease, error) {
 		s.logger.LogAttrs(ctx, slog.LevelInfo, "access token at hand", slog.String("client_id", s.poster.client.id), slog.Time("expires_at", l.token.Expires()))
 		return l, nil
 	case errors.As(err, &te) && (te.outcome == misconfigured || te.outcome == dead):
-		err = &ConfigError{Problem: fmt.Sprintf("the token endpoint does not accept the client %q", s.poster.client.id), err: te, Remedy: "check client id and secret, and that they belong to this base URL"}
+		err = &ConfigError{Problem: fmt.Sprintf("the token endpoint does not accept the client %q", s.poster.client.id), Err: te, Remedy: "check client id and secret, and that they belong to this base URL"}
 	}
 	if !errors.Is(err, errBusy) && !isFinal(err) {
 		s.logger.LogAttrs(ctx, slog.LevelWarn, "no access token", slog.String("client_id", s.poster.client.id), slog.String("error", err.Error()))

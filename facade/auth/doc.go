@@ -10,8 +10,8 @@
 //   - [ClientCredentials] is an app that acts for itself, as Certn has it.
 //   - [StaticToken] and [FromTokenSource] take what another part of the program
 //     has got; [TokenSource] is the way back to x/oauth2.
-//   - [Begin] and [Complete] sign a person in on the web, [Login] on this
-//     machine.
+//   - Package signin signs a person in, on the web or on this machine, and brings
+//     a [Grant]; [NewGrant] takes over a session of another program.
 //
 // # What sessions promise
 //

@@ -42,7 +42,7 @@ func NewEncryptedStore(store Store, keys ...EncryptionKey) (*EncryptedStore, err
 	}
 	seen := make(map[keyID]bool)
 	for i, key := range keys {
-		if key.aead.reveal() == nil {
+		if key.aead.Get() == nil {
 			return nil, fmt.Errorf("auth: encrypting a store: encryption key %d is the zero key: make it with NewEncryptionKey", i+1)
 		}
 		if seen[key.id] {

@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+
+	"github.com/credkit/credkit-go/facade/auth/internal/opaque"
 )
 
 // A sealed record of version 1 is
@@ -38,7 +40,7 @@ func (id keyID) String() string { return hex.EncodeToString(id[:]) }
 // thousand sessions refreshed each hour take 49 years to get there.
 type EncryptionKey struct {
 	id   keyID
-	aead hidden[cipher.AEAD]
+	aead opaque.Value[cipher.AEAD]
 }
 
 // NewEncryptionKey makes a key of a secret of at least 32 bytes, which must
@@ -68,7 +70,7 @@ func NewEncryptionKey(secret []byte) (EncryptionKey, error) {
 	if err != nil {
 		return EncryptionKey{}, fmt.Errorf("auth: deriving an encryption key: %w", err)
 	}
-	key.aead = hide(&aead)
+	key.aead = opaque.Of(&aead)
 	return key, nil
 }
 
@@ -99,7 +101,7 @@ func (k EncryptionKey) LogValue() slog.Value { return slog.StringValue(k.String(
 
 // seal encrypts record for its place under name.
 func (k EncryptionKey) seal(name string, record []byte) []byte {
-	aead := *k.aead.reveal()
+	aead := *k.aead.Get()
 	sealed := make([]byte, 0, sealedHeader+aead.Overhead()+len(record))
 	sealed = append(sealed, sealedMagic...)
 	sealed = append(sealed, k.id[:]...)
@@ -109,7 +111,7 @@ func (k EncryptionKey) seal(name string, record []byte) []byte {
 // open decrypts a record that is under name.
 func (k EncryptionKey) open(name string, sealed []byte) (record []byte, ok bool) {
 	header, ciphertext := sealed[:sealedHeader], sealed[sealedHeader:]
-	record, err := (*k.aead.reveal()).Open(nil, nil, ciphertext, additionalData(header, name))
+	record, err := (*k.aead.Get()).Open(nil, nil, ciphertext, additionalData(header, name))
 	// A record is never empty: [Store] deletes those.
 	return record, err == nil && len(record) > 0
 }

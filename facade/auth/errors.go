@@ -192,14 +192,16 @@ func (e *StoreError) LogValue() slog.Value {
 type ConfigError struct {
 	// Problem is what is wrong, Remedy what to do about it.
 	Problem, Remedy string
-	err             error
+	// Err is the cause, redacted: the failed request, a *TokenError, if there was
+	// one. Nil if there is none.
+	Err error `json:"-"`
 }
 
 // Error implements error.
 func (e *ConfigError) Error() string {
 	s := "auth: " + e.Problem
-	if e.err != nil {
-		s += ": " + e.err.Error()
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
 	}
 	if e.Remedy != "" {
 		s += ": " + e.Remedy
@@ -207,8 +209,8 @@ func (e *ConfigError) Error() string {
 	return s
 }
 
-// Unwrap gives the failed request, a *TokenError, if there was one.
-func (e *ConfigError) Unwrap() error { return e.err }
+// Unwrap returns Err.
+func (e *ConfigError) Unwrap() error { return e.Err }
 
 // GoString is Error.
 func (e *ConfigError) GoString() string { return e.Error() }
@@ -267,6 +269,10 @@ func (e *TokenError) Error() string {
 	}
 	return b.String()
 }
+
+// Unused reports whether the server certainly did not use what was sent, so that
+// the same code may be sent again: nothing has reached it, or it answered 429.
+func (e *TokenError) Unused() bool { return e.outcome == unsent || e.outcome == throttled }
 
 // Unwrap gives errors.Is and errors.As what the HTTP client said, with its
 // text redacted.

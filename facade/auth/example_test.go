@@ -6,12 +6,12 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"time"
 
 	"github.com/credkit/credkit-go/api/certn"
 	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/signin"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -57,7 +57,7 @@ func ExampleSessions() {
 	}
 	defer workers.Close(ctx)
 
-	grant, err := auth.Login(ctx, endpoint, app, auth.WithPort(port), auth.OpenBrowser(func(u string) error {
+	grant, err := signin.Login(ctx, endpoint, app, signin.WithPort(port), signin.OpenBrowser(func(u string) error {
 		go func() { // the person, who approves
 			redirect, err := sb.Approve(ctx, u)
 			if err != nil {
@@ -94,76 +94,6 @@ func ExampleSessions() {
 	// worker-42 signed_in
 	// worker-42 adopted
 	// worker-42 rotated
-}
-
-// A web program keeps the pending sign-in in a cookie of the browser.
-func ExampleSealer() {
-	sb, err := sandbox.Start()
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer sb.Close()
-	endpoint, app := cosmicOf(sb), auth.App{ClientID: sb.App().ClientID, ClientSecret: sb.App().ClientSecret}
-	workers, err := auth.NewSessions(auth.NewMemoryStore(), app)
-	if err != nil {
-		log.Fatal(err)
-	}
-	sealer, err := auth.NewSealer([]byte("32 random bytes from a vault ...")) // one for the program's life
-	if err != nil {
-		log.Fatal(err)
-	}
-
-	signIn := func(w http.ResponseWriter, r *http.Request) {
-		authorizeURL, pending, err := auth.Begin(endpoint, app, sandbox.RedirectURI)
-		if err != nil {
-			http.Error(w, "sign-in is not configured", http.StatusInternalServerError)
-			return
-		}
-		cookie, err := sealer.Cookie(pending)
-		if err != nil {
-			http.Error(w, "sign-in failed", http.StatusInternalServerError)
-			return
-		}
-		http.SetCookie(w, cookie)
-		http.Redirect(w, r, authorizeURL, http.StatusSeeOther)
-	}
-	signedIn := func(w http.ResponseWriter, r *http.Request) {
-		pending, drop, err := sealer.FromRequest(r)
-		if drop != nil {
-			http.SetCookie(w, drop)
-		}
-		var grant auth.Grant
-		if err == nil {
-			grant, err = auth.Complete(r.Context(), endpoint, app, pending, r.URL.Query())
-		}
-		if err == nil {
-			err = workers.SignIn(r.Context(), "worker-42", grant) // the key of the program's own user
-		}
-		if err != nil {
-			http.Error(w, "sign-in failed", http.StatusBadRequest)
-			return
-		}
-		fmt.Fprint(w, "welcome")
-	}
-
-	// A browser.
-	first := httptest.NewRecorder()
-	signIn(first, httptest.NewRequest(http.MethodGet, "/sign-in", nil))
-	redirect, err := sb.Approve(context.Background(), first.Header().Get("Location"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	back := httptest.NewRequest(http.MethodGet, redirect, nil)
-	back.AddCookie(first.Result().Cookies()[0])
-	second := httptest.NewRecorder()
-	signedIn(second, back)
-	fmt.Println(second.Code, second.Body)
-	again := httptest.NewRecorder()
-	signedIn(again, back)
-	fmt.Println(again.Code)
-	// Output:
-	// 200 welcome
-	// 400
 }
 
 // Ten processes with one key pair hold one token.
@@ -210,23 +140,4 @@ func ExampleSessions_Status() {
 	status, err := workers.Status(ctx, "nobody")
 	fmt.Println(status.State, err)
 	// Output: absent <nil>
-}
-
-// Where the browser is on another machine, the address it was sent to can be
-// pasted.
-func ExamplePasteRedirect() {
-	ctx := context.Background()
-	sb, app, port, err := onFreePort()
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer sb.Close()
-	var authorizeURL string
-	_, err = auth.Login(ctx, cosmicOf(sb), app, auth.WithPort(port),
-		auth.ShowURL(func(u string) { authorizeURL = u }),
-		auth.PasteRedirect(func(ctx context.Context, problem error) (string, error) {
-			return sb.Deny(ctx, authorizeURL) // the person declines, and pastes what the browser shows
-		}))
-	fmt.Println(err)
-	// Output: auth: sign-in: the server refused (access_denied): The user denied the request
 }

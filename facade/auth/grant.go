@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/credkit/credkit-go/facade/auth/internal/opaque"
 )
 
 // A Grant is what a sign-in brought: tokens, bound to the endpoint and the app
 // that they were issued for. [Sessions.SignIn] saves it. It prints without its
 // tokens. The zero Grant is none.
 type Grant struct {
-	r       hidden[record]
+	r       opaque.Value[record]
 	idToken secret
 }
 
@@ -48,24 +50,24 @@ func NewGrant(e Endpoint, app App, t *oauth2.Token) (Grant, error) {
 }
 
 func newGrant(issuer string, c client, a answer, asked time.Time) Grant {
-	return Grant{r: hide(issue(kindSession, issuer, c.id, causeSignIn, a, asked)), idToken: newSecret(a.id)}
+	return Grant{r: opaque.Of(issue(kindSession, issuer, c.id, causeSignIn, a, asked)), idToken: newSecret(a.id)}
 }
 
 func (g Grant) record() *record {
 	if g.IsZero() {
 		return nil
 	}
-	r := *g.r.reveal()
+	r := *g.r.Get()
 	r.Version = newVersion() // saving it twice is two sign-ins
 	return &r
 }
 
 // IsZero reports whether there is no grant.
-func (g Grant) IsZero() bool { return g.r.reveal() == nil }
+func (g Grant) IsZero() bool { return g.r.Get() == nil }
 
 // Token returns the access token, for a program that keeps no session.
 func (g Grant) Token() Token {
-	r := g.r.reveal()
+	r := g.r.Get()
 	if r == nil {
 		return Token{}
 	}
@@ -74,7 +76,7 @@ func (g Grant) Token() Token {
 
 // CanRenew reports whether a refresh token came with it. Without one a person
 // has to sign in again when the access token ends.
-func (g Grant) CanRenew() bool { return !g.IsZero() && g.r.reveal().RefreshToken != "" }
+func (g Grant) CanRenew() bool { return !g.IsZero() && g.r.Get().RefreshToken != "" }
 
 // IDToken returns the id_token as the server gave it, empty if it gave none.
 // Nothing in it has been verified.

@@ -20,7 +20,7 @@ import (
 // a DialContext of net/http's Transport, for example.
 type PanicError struct {
 	// What panicked: "the store", "the HTTP transport", "the token source", "a
-	// renewal".
+	// renewal"; in package signin "the function of OpenBrowser" and the like.
 	What string
 	// Stack is the stack of the goroutine that panicked, as debug.Stack gives it.
 	Stack []byte
@@ -33,20 +33,27 @@ type PanicError struct {
 func safely(what string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			e := &PanicError{What: what, Stack: debug.Stack()}
-			switch v := v.(type) {
-			case error:
-				e.err = guard(v)
-				e.text = e.err.Error()
-			case string:
-				e.text = safehttp.Redact(v)
-			default: // it may hold anything
-				e.text = fmt.Sprintf("a value of type %T", v)
-			}
-			err = e
+			err = NewPanicError(what, v)
 		}
 	}()
 	return f()
+}
+
+// NewPanicError makes a PanicError of what panicked and of the value that recover
+// returned, for packages that call code of the program as this one does. It is
+// called in the deferred function, for the stack.
+func NewPanicError(what string, value any) *PanicError {
+	e := &PanicError{What: what, Stack: debug.Stack()}
+	switch v := value.(type) {
+	case error:
+		e.err = guard(v)
+		e.text = e.err.Error()
+	case string:
+		e.text = safehttp.Redact(v)
+	default: // it may hold anything
+		e.text = fmt.Sprintf("a value of type %T", v)
+	}
+	return e
 }
 
 // Error implements error. The value of the panic is redacted.

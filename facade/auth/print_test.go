@@ -9,18 +9,14 @@ import (
 	"github.com/credkit/credkit-go/facade/auth"
 )
 
-// TestStoresAndSealersPrintNoSecret prints what holds records and keys, also
+// TestStoresPrintNoSecret prints what holds records and keys, also
 // with verbs that do not fit: fmt then follows a pointer that it otherwise
 // prints as an address.
-func TestStoresAndSealersPrintNoSecret(t *testing.T) {
+func TestStoresPrintNoSecret(t *testing.T) {
 	const record = "Zk3-record"
 	store := auth.NewMemoryStore()
 	save(t, store, "k", record)
 	secret := []byte(strings.Repeat("s", 32))
-	sealer, err := auth.NewSealer(secret)
-	if err != nil {
-		t.Fatal(err)
-	}
 	key, err := auth.NewEncryptionKey(secret)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +32,7 @@ func TestStoresAndSealersPrintNoSecret(t *testing.T) {
 	defer func() { _ = sessions.Close(context.Background()) }()
 	credentials := auth.ClientCredentials("id", "secret", auth.WithTokenStore(store, "k"))
 	inDecimal := strings.Trim(fmt.Sprint([]byte(record)), "[]")
-	for _, v := range []any{store, sealer, key, &key, encrypted, sessions, credentials} {
+	for _, v := range []any{store, key, &key, encrypted, sessions, credentials} {
 		for _, x := range []any{v, []any{v}, struct{ X any }{v}, struct{ x any }{v}} {
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t", "%e"} {
 				text := fmt.Sprintf(verb, x)

@@ -153,7 +153,7 @@ func foreign(key string, r *record, v view) error {
 	if r.Kind != v.kind {
 		e.Problem = fmt.Sprintf("the record under %q is a %s record, not a %s record", key, r.Kind, v.kind)
 		if v.kind == kindSession {
-			e.err = ErrNotSession
+			e.Err = ErrNotSession
 		}
 	}
 	return e

@@ -3,9 +3,11 @@ package auth
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -35,6 +37,9 @@ func newPoster(e Endpoint, c client) (*poster, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(e.ClientAuthentication) > 0 && !slices.Contains(e.ClientAuthentication, c.method) {
+		return nil, &ConfigError{Problem: fmt.Sprintf("%s does not take the AuthMethod %s", serviceName(e), c.method), Remedy: fmt.Sprintf("use one of %s", e.ClientAuthentication)}
+	}
 	return &poster{http: safehttp.Client(e.HTTPClient), url: u, agent: cmp.Or(e.UserAgent, "credkit-go"), client: c}, nil
 }
 
@@ -42,7 +47,7 @@ func newPoster(e Endpoint, c client) (*poster, error) {
 func checkTokenURL(e Endpoint) (string, error) {
 	issuer, err := normalIssuer(e.TokenURL)
 	if err != nil {
-		return "", &ConfigError{Problem: "the token URL of " + serviceName(e) + " cannot be used", err: guard(err), Remedy: "correct the base URL"}
+		return "", &ConfigError{Problem: "the token URL of " + serviceName(e) + " cannot be used", Err: guard(err), Remedy: "correct the base URL"}
 	}
 	return issuer, nil
 }
@@ -78,7 +83,7 @@ func (p *poster) post(ctx context.Context, grant string, form url.Values) (answe
 	r.err = secrets.RedactError(r.err)
 	_, a, err := judge(r, p.url, grant, time.Now())
 	if err != nil && codes[err.Code] == granted && secrets.Holds(err.Code) {
-		err.Code = unreadableCode // a token may have the form of a code
+		err.Code = safehttp.UnreadableCode // a token may have the form of a code
 	}
 	return a, err
 }

@@ -21,22 +21,3 @@ func (s secret) reveal() string {
 }
 
 func (s secret) isZero() bool { return s.value == nil }
-
-// hidden holds a value with secrets in it, as secret does. One pointer would
-// not do: fmt follows a pointer to a struct when a verb does not fit it.
-type hidden[T any] struct{ value **T }
-
-func hide[T any](v *T) hidden[T] {
-	if v == nil {
-		return hidden[T]{}
-	}
-	return hidden[T]{&v}
-}
-
-// reveal returns what is hidden, nil for the zero hidden.
-func (h hidden[T]) reveal() *T {
-	if h.value == nil {
-		return nil
-	}
-	return *h.value
-}

@@ -1,11 +1,8 @@
 package auth
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,12 +10,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/credkit/credkit-go/facade/auth/internal/leaktest"
 )
 
 func containsSecret(text string, secrets ...string) bool {
@@ -28,82 +26,6 @@ func containsSecret(text string, secrets ...string) bool {
 		}
 	}
 	return false
-}
-
-// A sink collects everything that a program could print of a value.
-type sink struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (s *sink) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.buf.Write(p)
-}
-
-// holder is somebody's struct with our value in an unexported field, where fmt
-// calls no methods.
-type holder struct {
-	value any
-	inner struct{ value any }
-	Value any
-}
-
-func (s *sink) print(values ...any) {
-	for _, v := range values {
-		h := holder{value: v, Value: v}
-		h.inner.value = v
-		s.show(h, &h)
-	}
-	s.show(values...)
-}
-
-// show prints values themselves and in exported places.
-func (s *sink) show(values ...any) {
-	for _, v := range values {
-		for _, x := range []any{v, []any{v}, map[string]any{"x": v}, struct{ X any }{v}} {
-			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-				fmt.Fprintf(s, verb+"\n", x)
-			}
-			if data, err := json.Marshal(x); err == nil {
-				s.Write(append(data, '\n')) //nolint:errcheck // never fails
-			}
-			slog.New(slog.NewTextHandler(s, nil)).Info("x", "x", x)
-			slog.New(slog.NewJSONHandler(s, nil)).Info("x", "x", x)
-		}
-		if err, ok := v.(error); ok {
-			for e := errors.Unwrap(err); e != nil; e = errors.Unwrap(e) {
-				fmt.Fprintf(s, "%v %+v %#v\n", e, e, e)
-			}
-			func() {
-				defer func() { fmt.Fprintln(s, recover()) }()
-				panic(err)
-			}()
-		}
-	}
-}
-
-// find returns the secrets that stand in the sink, in any common encoding.
-func (s *sink) find(secrets ...string) []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	text := s.buf.String()
-	lower := strings.ToLower(text)
-	var found []string
-	for _, secret := range secrets {
-		for _, form := range []string{
-			secret, url.QueryEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)),
-		} {
-			if strings.Contains(text, form) {
-				found = append(found, form)
-			}
-		}
-		if h := hex.EncodeToString([]byte(secret)); strings.Contains(lower, h) {
-			found = append(found, h)
-		}
-	}
-	return found
 }
 
 const (
@@ -128,9 +50,9 @@ func TestTheSearchForSecretsWorks(t *testing.T) {
 		"a byte slice in hex": []byte(secretID),
 		"a Basic header":      "Basic " + base64.StdEncoding.EncodeToString([]byte(secretStatic)),
 	} {
-		var s sink
-		s.print(leak)
-		if len(s.find(allSecrets...)) == 0 {
+		var s leaktest.Sink
+		s.Print(leak)
+		if len(s.Find(allSecrets...)) == 0 {
 			t.Errorf("%s was not found", name)
 		}
 	}
@@ -140,14 +62,14 @@ func TestTheSearchForSecretsWorks(t *testing.T) {
 // comes out in every way, and finds none of them.
 func TestNoSecretIsPrinted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out sink
+		var out leaktest.Sink
 		s := newTokenServer()
 		logger := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		e := s.endpoint()
 		e.Logger = logger
 		app := App{ClientID: "app-1", ClientSecret: secretClient, AuthMethod: AuthPost}
 		store := &faultyStore{Store: NewMemoryStore(), saveErr: errors.New("cannot save access_token=" + secretPassword)}
-		sessions, err := NewSessions(store, app, OnChange(func(c Change) { out.print(c) }), WithLogger(logger))
+		sessions, err := NewSessions(store, app, OnChange(func(c Change) { out.Print(c) }), WithLogger(logger))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,41 +109,40 @@ func TestNoSecretIsPrinted(t *testing.T) {
 				s.then(st)
 			}
 			tok, err := src.Token(t.Context())
-			out.print(name, tok, &tok, src, g, &g)
+			out.Print(name, tok, &tok, src, g, &g)
 			if err != nil {
-				out.print(err)
+				out.Print(err)
 			}
 			_, err = src.(Renewer).Renew(t.Context(), NewToken(secretAccess, time.Time{}))
 			if err != nil {
-				out.print(err)
+				out.Print(err)
 			}
 			status, err := sessions.Status(t.Context(), "k")
-			out.print(status, err)
+			out.Print(status, err)
 			s.mu.Lock()
 			s.script = nil
 			s.mu.Unlock()
 			sources = append(sources, src)
 			time.Sleep(time.Hour)
 		}
-		out.print(sources...)
-		out.show(app, &app)
-		out.print(sessions, sessions.Key("k"), sessions.client)
-		signInFlows(t, s, e, app, &out)
+		out.Print(sources...)
+		out.Show(app, &app)
+		out.Print(sessions, sessions.Key("k"), sessions.client)
 		clientFlows(t, s, e, &out)
 		store.set(func(f *faultyStore) { f.loadErr = errors.New("dial postgres://u:" + secretPassword + "@db/x") })
 		_, err = sessions.Status(t.Context(), "k")
-		out.print(err)
-		out.print(sessions.Close(t.Context()))
+		out.Print(err)
+		out.Print(sessions.Close(t.Context()))
 		synctest.Wait() // what no caller waits for has been logged, too
-		if found := out.find(allSecrets...); len(found) > 0 {
+		if found := out.Find(allSecrets...); len(found) > 0 {
 			t.Errorf("printed: %q", found)
-			for _, line := range strings.Split(out.buf.String(), "\n") {
+			for _, line := range strings.Split(out.String(), "\n") {
 				if i := strings.Index(line, found[0]); i >= 0 {
 					t.Fatalf("first: %s", line[max(0, i-200):min(len(line), i+100)])
 				}
 			}
 		}
-		t.Logf("%d bytes of output searched for %d secrets", out.buf.Len(), len(allSecrets))
+		t.Logf("%d bytes of output searched for %d secrets", len(out.String()), len(allSecrets))
 	})
 }
 
@@ -234,44 +155,7 @@ func mustGrantOf(t *testing.T, e Endpoint, app App) Grant {
 	return g
 }
 
-func signInFlows(t *testing.T, s *tokenServer, e Endpoint, app App, out *sink) {
-	t.Helper()
-	sealer, err := NewSealer([]byte(secretPassword + secretPassword))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, st := range []step{
-		says(200, "application/json", fmt.Sprintf(`{"access_token":%q,"refresh_token":%q,"id_token":%q}`, secretAccess, secretRefresh, secretID)),
-		says(400, "application/json", fmt.Sprintf(`{"error":"invalid_grant","error_description":%q}`, secretCode)),
-		says(401, "application/json", fmt.Sprintf(`{"error":"invalid_client","error_description":%q}`, secretClient)),
-		says(500, "text/plain", secretCode),
-	} {
-		raw, p, err := Begin(e, app, testRedirect)
-		if err != nil {
-			t.Fatal(err)
-		}
-		u, err := url.Parse(raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out.print(p, &p, sealer)
-		s.then(st)
-		g, err := Complete(t.Context(), e, app, p, url.Values{"state": {u.Query().Get("state")}, "code": {secretCode}})
-		out.print(g, &g, err)
-		if found := out.find(p.p.reveal().Verifier, p.p.reveal().State); len(found) > 0 {
-			t.Errorf("printed a verifier or a state")
-		}
-	}
-	raw, p, err := Begin(e, app, testRedirect)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u, _ := url.Parse(raw)
-	_, err = Complete(t.Context(), e, app, p, url.Values{"state": {u.Query().Get("state")}, "error": {"bad " + secretInError}, "error_description": {"code=" + secretCode}})
-	out.print(err)
-}
-
-func clientFlows(t *testing.T, s *tokenServer, e Endpoint, out *sink) {
+func clientFlows(t *testing.T, s *tokenServer, e Endpoint, out *leaktest.Sink) {
 	t.Helper()
 	creds := ClientCredentials("app-1", secretClient, WithTokenStore(NewMemoryStore(), "certn"))
 	e.AuthorizeURL = "" // of a service without sign-in for people
@@ -282,19 +166,19 @@ func clientFlows(t *testing.T, s *tokenServer, e Endpoint, out *sink) {
 	s.then(says(401, "application/json", fmt.Sprintf(`{"error":"invalid_client","error_description":%q}`, secretClient)),
 		says(200, "application/json", fmt.Sprintf(`{"access_token":%q,"expires_in":60}`, secretAccess)))
 	_, err = src.Token(t.Context())
-	out.print(err)
+	out.Print(err)
 	time.Sleep(time.Minute)
 	tok, err := src.Token(t.Context())
-	out.print(creds, src, tok, err)
+	out.Print(creds, src, tok, err)
 	static := StaticToken(secretStatic)
 	bound, err := static.Source(e)
-	out.print(static, bound, err)
+	out.Print(static, bound, err)
 	tokens := FromTokenSource(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: secretStatic}))
 	bound, err = tokens.Source(e)
-	out.print(tokens, bound, err)
+	out.Print(tokens, bound, err)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("gone"))
 	time.Sleep(time.Hour)
 	_, err = src.Token(ctx)
-	out.print(err)
+	out.Print(err)
 }

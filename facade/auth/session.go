@@ -178,7 +178,7 @@ func (s *session) over(r *record, rejected string) (*lease, error) {
 func (s *session) failure(err error) error {
 	var te *TokenError
 	if errors.As(err, &te) && te.outcome == misconfigured {
-		return &ConfigError{Problem: fmt.Sprintf("the sign-in service does not accept the app %q", s.all.client.id), err: te,
+		return &ConfigError{Problem: fmt.Sprintf("the sign-in service does not accept the app %q", s.all.client.id), Err: te,
 			Remedy: s.all.client.remedy() + "; the session is kept"}
 	}
 	return err

@@ -37,7 +37,7 @@ type Sessions struct {
 	// open has the sessions in use by key, and those of one key by endpoint,
 	// apart from its logger: whoever binds a key to the same endpoint shares
 	// one session.
-	open map[string]map[Endpoint]*session
+	open map[string]map[endpointID]*session
 }
 
 // A SessionsOption changes what [NewSessions] makes.
@@ -80,7 +80,7 @@ func NewSessions(store Store, app App, opts ...SessionsOption) (*Sessions, error
 	if err != nil {
 		return nil, err
 	}
-	s := &Sessions{store: store, client: c, base: time.Now(), open: map[string]map[Endpoint]*session{}}
+	s := &Sessions{store: store, client: c, base: time.Now(), open: map[string]map[endpointID]*session{}}
 	for _, o := range opts {
 		if err := o(s); err != nil {
 			return nil, err
@@ -126,7 +126,7 @@ func (c sessionCredentials) Source(e Endpoint) (Source, error) {
 func (s *Sessions) session(key string, e Endpoint) (*session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	same := e.apartFromLogger()
+	same := e.id()
 	if o := s.open[key][same]; o != nil {
 		return o, nil
 	}
@@ -135,7 +135,7 @@ func (s *Sessions) session(key string, e Endpoint) (*session, error) {
 		return nil, err
 	}
 	if s.open[key] == nil {
-		s.open[key] = map[Endpoint]*session{}
+		s.open[key] = map[endpointID]*session{}
 	}
 	s.open[key][same] = o
 	return o, nil

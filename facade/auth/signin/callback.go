@@ -1,4 +1,4 @@
-package auth
+package signin
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/credkit/credkit-go/facade/auth"
 )
 
 // callback answers what comes to Login's port: the browser's return, and
@@ -18,11 +20,11 @@ import (
 type callback struct {
 	ctx      context.Context // of Login: a browser that goes away does not stop an exchange
 	host     string          // of the listener: others are not answered (DNS rebinding)
-	endpoint Endpoint
-	app      App
+	endpoint auth.Endpoint
+	app      auth.App
 	pending  Pending
-	save     func(context.Context, Grant) error // nil saves nothing
-	result   chan loginResult                   // of the one answer that counts
+	save     func(context.Context, auth.Grant) error // nil saves nothing
+	result   chan loginResult                        // of the one answer that counts
 }
 
 //go:embed callback.html
@@ -56,8 +58,8 @@ var errNotSaved = errors.New("auth: the sign-in could not be saved")
 
 // complete ends the sign-in with query, unless it carries another state, and
 // saves what it brought.
-func (c *callback) complete(query url.Values) (Grant, error) {
-	ctx, cancel := context.WithTimeout(c.ctx, TokenTimeout)
+func (c *callback) complete(query url.Values) (auth.Grant, error) {
+	ctx, cancel := context.WithTimeout(c.ctx, auth.TokenTimeout)
 	defer cancel()
 	g, err := Complete(ctx, c.endpoint, c.app, c.pending, query)
 	if err != nil || c.save == nil {
@@ -71,7 +73,7 @@ func (c *callback) complete(query url.Values) (Grant, error) {
 }
 
 // deliver hands the outcome to Login if it is one.
-func (c *callback) deliver(g Grant, err error) {
+func (c *callback) deliver(g auth.Grant, err error) {
 	if errors.Is(err, ErrState) || errors.Is(err, errSpent) {
 		return
 	}
@@ -84,7 +86,7 @@ func (c *callback) deliver(g Grant, err error) {
 // show writes the page that ends the sign-in for the person.
 func show(w http.ResponseWriter, err error) {
 	p, status := pageData{OK: true, Title: "You are signed in", Text: "You can close this window and go back to the program."}, http.StatusOK
-	var se *SignInError
+	var se *Error
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrState):

@@ -1,4 +1,4 @@
-package auth
+package signin
 
 import (
 	"crypto/sha256"
@@ -8,18 +8,23 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/credkit/credkit-go/facade/auth/internal/opaque"
 )
 
 // pendingLife is how long a person has to sign in. COSMIC's codes are assumed
 // to live ten minutes as well.
 const pendingLife = 10 * time.Minute
 
+// redacted stands wherever a secret would have been printed.
+const redacted = "[redacted]"
+
 // A Pending is a sign-in between [Begin] and [Complete]. It must reach
 // Complete through the browser that was sent to the authorize URL and nobody
 // else: seal it into a cookie with a [Sealer]. It prints without its secrets.
 // The zero Pending is none.
 type Pending struct {
-	p     hidden[pendingState]
+	p     opaque.Value[pendingState]
 	spent *ledger
 }
 
@@ -34,7 +39,7 @@ type pendingState struct {
 }
 
 // IsZero reports whether there is no sign-in.
-func (p Pending) IsZero() bool { return p.p.reveal() == nil }
+func (p Pending) IsZero() bool { return p.p.Get() == nil }
 
 // Expires returns when the sign-in can no longer be completed; zero for the
 // zero Pending.
@@ -42,11 +47,11 @@ func (p Pending) Expires() time.Time {
 	if p.IsZero() {
 		return time.Time{}
 	}
-	return p.p.reveal().Expires
+	return p.p.Get().Expires
 }
 
 // String is a placeholder, never the secrets.
-func (p Pending) String() string { return "auth.Pending(" + redacted + ")" }
+func (p Pending) String() string { return "signin.Pending(" + redacted + ")" }
 
 // GoString is String.
 func (p Pending) GoString() string { return p.String() }
@@ -109,15 +114,15 @@ func (l *ledger) unspend(state string) {
 	delete(l.spent, sha256.Sum256([]byte(state)))
 }
 
-// ErrState is what a [SignInError] is (errors.Is) when an answer belongs to
+// ErrState is what a [Error] is (errors.Is) when an answer belongs to
 // another sign-in: a stale tab, or an attack. The sign-in goes on.
 var ErrState = errors.New("auth: the answer belongs to another sign-in")
 
-// errSpent is what a SignInError is when a sign-in was completed before.
+// errSpent is what a Error is when a sign-in was completed before.
 var errSpent = errors.New("auth: the sign-in was completed before")
 
-// A SignInError says that a sign-in brought no tokens.
-type SignInError struct {
+// An Error says that a sign-in brought no tokens.
+type Error struct {
 	// Code is the server's error code (RFC 6749 section 4.1.2.1), such as
 	// access_denied when the person declined; empty if it was not the server.
 	Code string
@@ -129,7 +134,7 @@ type SignInError struct {
 }
 
 // Error implements error.
-func (e *SignInError) Error() string {
+func (e *Error) Error() string {
 	s := "auth: sign-in: " + e.Problem
 	if e.Code != "" {
 		s += fmt.Sprintf(" (%s)", e.Code)
@@ -141,9 +146,9 @@ func (e *SignInError) Error() string {
 }
 
 // Unwrap returns [ErrState] or nil.
-func (e *SignInError) Unwrap() error { return e.err }
+func (e *Error) Unwrap() error { return e.err }
 
 // LogValue logs the fields.
-func (e *SignInError) LogValue() slog.Value {
+func (e *Error) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("error", "sign_in"), slog.String("code", e.Code), slog.String("description", e.Description), slog.String("problem", e.Problem))
 }

@@ -1,4 +1,4 @@
-package auth
+package signin
 
 import (
 	"context"
@@ -11,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
 const (
@@ -28,13 +31,13 @@ type login struct {
 	show    []func(string)
 	open    func(string) error
 	paste   func(context.Context, error) (string, error)
-	save    func(context.Context, Grant) error
+	save    func(context.Context, auth.Grant) error
 }
 
-func loginOption(f func(*login) error) SignInOption {
+func loginOption(f func(*login) error) Option {
 	return func(s *signIn) error {
 		if s.login == nil {
-			return &ConfigError{Problem: "an option of Login was given to Begin", Remedy: "leave it out"}
+			return &auth.ConfigError{Problem: "an option of Login was given to Begin", Remedy: "leave it out"}
 		}
 		return f(s.login)
 	}
@@ -43,10 +46,10 @@ func loginOption(f func(*login) error) SignInOption {
 // WithPort makes [Login] listen on another port of 127.0.0.1 than 8976. 0 is any
 // free one, for servers that take any port of a loopback redirect URI (RFC
 // 8252 section 7.3); COSMIC compares it to the letter.
-func WithPort(port int) SignInOption {
+func WithPort(port int) Option {
 	return loginOption(func(l *login) error {
 		if port < 0 || port > 65535 {
-			return &ConfigError{Problem: fmt.Sprintf("%d is not a port", port), Remedy: "choose 0 to 65535"}
+			return &auth.ConfigError{Problem: fmt.Sprintf("%d is not a port", port), Remedy: "choose 0 to 65535"}
 		}
 		l.port = port
 		return nil
@@ -55,7 +58,7 @@ func WithPort(port int) SignInOption {
 
 // WithLoginTimeout bounds how long [Login] waits for the person. Zero or less, and
 // more than ten minutes, are ten minutes, which is the default.
-func WithLoginTimeout(d time.Duration) SignInOption {
+func WithLoginTimeout(d time.Duration) Option {
 	return loginOption(func(l *login) error {
 		if d <= 0 || d > pendingLife {
 			d = pendingLife
@@ -67,10 +70,10 @@ func WithLoginTimeout(d time.Duration) SignInOption {
 
 // ShowURL calls show with the authorize URL once [Login] listens. Login waits
 // for show, which must return.
-func ShowURL(show func(authorizeURL string)) SignInOption {
+func ShowURL(show func(authorizeURL string)) Option {
 	return loginOption(func(l *login) error {
 		if show == nil {
-			return &ConfigError{Problem: "ShowURL was given no function", Remedy: "leave the option out"}
+			return &auth.ConfigError{Problem: "ShowURL was given no function", Remedy: "leave the option out"}
 		}
 		l.show = append(l.show, show)
 		return nil
@@ -80,10 +83,10 @@ func ShowURL(show func(authorizeURL string)) SignInOption {
 // OpenBrowser makes [Login] open the authorize URL with open, on a goroutine
 // that Login does not wait for. If it fails, Login fails, unless there is
 // ShowURL or PasteRedirect, by which the person can go on.
-func OpenBrowser(open func(authorizeURL string) error) SignInOption {
+func OpenBrowser(open func(authorizeURL string) error) Option {
 	return loginOption(func(l *login) error {
 		if open == nil {
-			return &ConfigError{Problem: "OpenBrowser was given no function", Remedy: "leave the option out"}
+			return &auth.ConfigError{Problem: "OpenBrowser was given no function", Remedy: "leave the option out"}
 		}
 		l.open = open
 		return nil
@@ -96,24 +99,24 @@ func OpenBrowser(open func(authorizeURL string) error) SignInOption {
 // wrong, until the paste belongs to this sign-in. An error of read ends the
 // pasting and not the login. read should return when its context ends: Login
 // does not wait for it.
-func PasteRedirect(read func(ctx context.Context, problem error) (string, error)) SignInOption {
+func PasteRedirect(read func(ctx context.Context, problem error) (string, error)) Option {
 	return loginOption(func(l *login) error {
 		if read == nil {
-			return &ConfigError{Problem: "PasteRedirect was given no function", Remedy: "leave the option out"}
+			return &auth.ConfigError{Problem: "PasteRedirect was given no function", Remedy: "leave the option out"}
 		}
 		l.paste = read
 		return nil
 	})
 }
 
-// WithSave makes [Login] call save, such as [Sessions.SignIn], with the grant
+// WithSave makes [Login] call save, such as [auth.Sessions.SignIn], with the grant
 // before it shows the last page, so that the page does not say that a person is
 // signed in whose session could not be saved. An error of save is Login's, which
 // returns the grant with it. The context of save is that of Login.
-func WithSave(save func(ctx context.Context, g Grant) error) SignInOption {
+func WithSave(save func(ctx context.Context, g auth.Grant) error) Option {
 	return loginOption(func(l *login) error {
 		if save == nil {
-			return &ConfigError{Problem: "WithSave was given no function", Remedy: "leave the option out"}
+			return &auth.ConfigError{Problem: "WithSave was given no function", Remedy: "leave the option out"}
 		}
 		l.save = save
 		return nil
@@ -124,21 +127,21 @@ func WithSave(save func(ctx context.Context, g Grant) error) SignInOption {
 // 127.0.0.1, sends the person to the authorize URL (see [OpenBrowser],
 // [ShowURL], [PasteRedirect]: at least one is needed), takes the answer at
 // http://127.0.0.1:port/callback, shows a last page, frees the port and
-// returns the grant. Save it with [Sessions.SignIn], or see [WithSave].
+// returns the grant. Save it with [auth.Sessions.SignIn], or see [WithSave].
 //
 // Answers with a wrong state, and any other request, change nothing. If the
 // server refuses, its error code and description are on the page and in the
-// *SignInError. Login returns when ctx or its timeout ends.
-func Login(ctx context.Context, e Endpoint, app App, opts ...SignInOption) (Grant, error) {
-	s := &signIn{scopes: []string{"openid", "email"}, login: &login{port: loginPort, timeout: pendingLife}}
+// *Error. Login returns when ctx or its timeout ends.
+func Login(ctx context.Context, e auth.Endpoint, app auth.App, opts ...Option) (auth.Grant, error) {
+	s := &signIn{endpoint: e, scopes: []string{"openid", "email"}, login: &login{port: loginPort, timeout: pendingLife}}
 	for _, o := range opts {
 		if err := o(s); err != nil {
-			return Grant{}, err
+			return auth.Grant{}, err
 		}
 	}
 	l := s.login
 	if l.open == nil && len(l.show) == 0 && l.paste == nil {
-		return Grant{}, &ConfigError{Problem: "Login has no way to reach the person", Remedy: "pass OpenBrowser, ShowURL or PasteRedirect"}
+		return auth.Grant{}, &auth.ConfigError{Problem: "Login has no way to reach the person", Remedy: "pass OpenBrowser, ShowURL or PasteRedirect"}
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(l.port)))
 	switch {
@@ -146,15 +149,15 @@ func Login(ctx context.Context, e Endpoint, app App, opts ...SignInOption) (Gran
 		if err == nil {
 			_ = listener.Close()
 		}
-		return Grant{}, signInEnded(ctx)
+		return auth.Grant{}, signInEnded(ctx)
 	case err != nil:
-		return Grant{}, &ConfigError{Problem: fmt.Sprintf("port %d of 127.0.0.1 cannot be listened on", l.port), err: guard(err),
+		return auth.Grant{}, &auth.ConfigError{Problem: fmt.Sprintf("port %d of 127.0.0.1 cannot be listened on", l.port), Err: safehttp.RedactError(err),
 			Remedy: "end the program that has it, or choose another port that the app is registered with"}
 	}
 	host := listener.Addr().String()
-	authorizeURL, p, err := s.begin(e, app, "http://"+host+callbackPath)
+	authorizeURL, p, err := s.begin(app, "http://"+host+callbackPath)
 	if err != nil {
-		return Grant{}, errors.Join(err, listener.Close())
+		return auth.Grant{}, errors.Join(err, listener.Close())
 	}
 	// The person's time begins when they can sign in.
 	ctx, cancel := context.WithTimeoutCause(ctx, l.timeout, fmt.Errorf("nobody signed in within %s", l.timeout))
@@ -163,11 +166,11 @@ func Login(ctx context.Context, e Endpoint, app App, opts ...SignInOption) (Gran
 }
 
 type loginResult struct {
-	grant Grant
+	grant auth.Grant
 	err   error
 }
 
-func (l *login) run(ctx context.Context, listener net.Listener, authorizeURL string, c *callback) (Grant, error) {
+func (l *login) run(ctx context.Context, listener net.Listener, authorizeURL string, c *callback) (auth.Grant, error) {
 	server := &http.Server{
 		Handler: c, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
@@ -201,12 +204,23 @@ func (l *login) run(ctx context.Context, listener net.Listener, authorizeURL str
 			return r.grant, r.err
 		case err := <-opened:
 			if err != nil && len(l.show) == 0 && l.paste == nil {
-				return Grant{}, &SignInError{Problem: "the browser could not be opened: " + guard(err).Error()}
+				return auth.Grant{}, &Error{Problem: "the browser could not be opened: " + safehttp.RedactError(err).Error()}
 			}
 		case <-ctx.Done():
-			return Grant{}, signInEnded(ctx)
+			return auth.Grant{}, signInEnded(ctx)
 		}
 	}
+}
+
+// safely calls f, which is the program's own, and turns a panic of it into an
+// *auth.PanicError.
+func safely(what string, f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = auth.NewPanicError(what, v)
+		}
+	}()
+	return f()
 }
 
 // signInEnded says why ctx ended before the sign-in did.
@@ -228,10 +242,10 @@ func (c *callback) pasted(ctx context.Context, read func(context.Context, error)
 		}
 		u, err := url.Parse(strings.TrimSpace(text))
 		if err != nil || u.Query().Get("state") == "" {
-			problem = &SignInError{Problem: "this is not the address of the page that the browser was sent to: copy all of it"}
+			problem = &Error{Problem: "this is not the address of the page that the browser was sent to: copy all of it"}
 			continue
 		}
-		var g Grant
+		var g auth.Grant
 		if g, problem = c.complete(u.Query()); !errors.Is(problem, ErrState) {
 			c.deliver(g, problem)
 			return

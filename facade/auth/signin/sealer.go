@@ -1,4 +1,4 @@
-package auth
+package signin
 
 import (
 	"cmp"
@@ -14,13 +14,16 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/internal/opaque"
 )
 
 // A Sealer makes a [Pending] fit for a cookie: encrypted and authenticated
 // (AES-256-GCM). It remembers which of them were completed, so keep one for
 // the life of the program. Safe for many goroutines.
 type Sealer struct {
-	aeads []hidden[cipher.AEAD] // the first seals, all open
+	aeads []opaque.Value[cipher.AEAD] // the first seals, all open
 	spent ledger
 }
 
@@ -30,29 +33,29 @@ const pendingLabel = "credkit pending sign-in 1"
 // NewSealer makes a Sealer of keys, each of at least 32 random bytes. The
 // first seals; all open, so that a key can be changed: put the new one first
 // and drop the old one ten minutes later. Processes that share the keys can
-// complete each other's sign-ins. The error is a *ConfigError.
+// complete each other's sign-ins. The error is a *auth.ConfigError.
 func NewSealer(keys ...[]byte) (*Sealer, error) {
 	if len(keys) == 0 {
-		return nil, &ConfigError{Problem: "NewSealer was given no key", Remedy: "pass 32 random bytes"}
+		return nil, &auth.ConfigError{Problem: "NewSealer was given no key", Remedy: "pass 32 random bytes"}
 	}
 	s := &Sealer{}
 	for i, key := range keys {
 		if len(key) < 32 {
-			return nil, &ConfigError{Problem: fmt.Sprintf("key %d of NewSealer has %d bytes", i+1, len(key)), Remedy: "pass at least 32 random bytes"}
+			return nil, &auth.ConfigError{Problem: fmt.Sprintf("key %d of NewSealer has %d bytes", i+1, len(key)), Remedy: "pass at least 32 random bytes"}
 		}
 		derived, err := hkdf.Key(sha256.New, key, nil, pendingLabel, 32)
 		if err != nil {
-			return nil, &ConfigError{Problem: "a key of NewSealer cannot be used", err: err}
+			return nil, &auth.ConfigError{Problem: "a key of NewSealer cannot be used", Err: err}
 		}
 		block, err := aes.NewCipher(derived)
 		if err != nil {
-			return nil, &ConfigError{Problem: "a key of NewSealer cannot be used", err: err}
+			return nil, &auth.ConfigError{Problem: "a key of NewSealer cannot be used", Err: err}
 		}
 		aead, err := cipher.NewGCMWithRandomNonce(block)
 		if err != nil {
-			return nil, &ConfigError{Problem: "a key of NewSealer cannot be used", err: err}
+			return nil, &auth.ConfigError{Problem: "a key of NewSealer cannot be used", Err: err}
 		}
-		s.aeads = append(s.aeads, hide(&aead))
+		s.aeads = append(s.aeads, opaque.Of(&aead))
 	}
 	return s, nil
 }
@@ -62,11 +65,11 @@ func (s *Sealer) Seal(p Pending) (string, error) {
 	if p.IsZero() {
 		return "", errors.New("auth: there is no sign-in to seal")
 	}
-	data, err := p.p.reveal().encode()
+	data, err := p.p.Get().encode()
 	if err != nil {
 		return "", fmt.Errorf("auth: sealing a sign-in: %w", err)
 	}
-	return base64.RawURLEncoding.Strict().EncodeToString((*s.aeads[0].reveal()).Seal(nil, nil, data, []byte(pendingLabel))), nil
+	return base64.RawURLEncoding.Strict().EncodeToString((*s.aeads[0].Get()).Seal(nil, nil, data, []byte(pendingLabel))), nil
 }
 
 // Open returns what was sealed. It fails for text that no key of the Sealer
@@ -77,7 +80,7 @@ func (s *Sealer) Open(sealed string) (Pending, error) {
 		return Pending{}, errors.New("auth: the sealed sign-in cannot be read")
 	}
 	for _, aead := range s.aeads {
-		plain, err := (*aead.reveal()).Open(nil, nil, data, []byte(pendingLabel))
+		plain, err := (*aead.Get()).Open(nil, nil, data, []byte(pendingLabel))
 		if err != nil {
 			continue
 		}
@@ -85,7 +88,7 @@ func (s *Sealer) Open(sealed string) (Pending, error) {
 		if err != nil {
 			return Pending{}, err
 		}
-		return Pending{p: hide(p), spent: &s.spent}, nil
+		return Pending{p: opaque.Of(p), spent: &s.spent}, nil
 	}
 	return Pending{}, errors.New("auth: the sealed sign-in was not sealed with a key of this program, or was changed")
 }
@@ -102,12 +105,12 @@ func (s *Sealer) Cookie(p Pending) (*http.Cookie, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, err := url.Parse(p.p.reveal().Redirect)
+	u, err := url.Parse(p.p.Get().Redirect)
 	if err != nil {
 		return nil, errors.New("auth: the sign-in's redirect URI cannot be read")
 	}
 	c := &http.Cookie{
-		Name: cookieName(p.p.reveal().State), Value: sealed, Path: cmp.Or(u.EscapedPath(), "/"), MaxAge: int(pendingLife / time.Second),
+		Name: cookieName(p.p.Get().State), Value: sealed, Path: cmp.Or(u.EscapedPath(), "/"), MaxAge: int(pendingLife / time.Second),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 	if strings.EqualFold(u.Scheme, "https") {
@@ -118,7 +121,7 @@ func (s *Sealer) Cookie(p Pending) (*http.Cookie, error) {
 
 // FromRequest returns the Pending of the browser that made r, a request to
 // the redirect URI, and the cookie to set so that the browser drops it. No
-// cookie for r's state is a *SignInError that is [ErrState]: the sign-in was
+// cookie for r's state is an *Error that is [ErrState]: the sign-in was
 // begun in another browser, or never.
 func (s *Sealer) FromRequest(r *http.Request) (Pending, *http.Cookie, error) {
 	name := cookieName(r.URL.Query().Get("state"))
@@ -127,9 +130,9 @@ func (s *Sealer) FromRequest(r *http.Request) (Pending, *http.Cookie, error) {
 		c, err = r.Cookie(name)
 	}
 	if err != nil {
-		return Pending{}, nil, &SignInError{Problem: "it was not begun in this browser, or more than ten minutes ago: start again", err: ErrState}
+		return Pending{}, nil, &Error{Problem: "it was not begun in this browser, or more than ten minutes ago: start again", err: ErrState}
 	}
-	unreadable := &SignInError{Problem: "the cookie of this browser cannot be read: start again"}
+	unreadable := &Error{Problem: "the cookie of this browser cannot be read: start again"}
 	drop := &http.Cookie{Name: c.Name, Path: r.URL.EscapedPath(), MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 	if c.Name != name {
 		drop.Path, drop.Secure = "/", true

@@ -1,4 +1,4 @@
-package auth
+package signin
 
 import (
 	"context"
@@ -13,11 +13,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/credkit/credkit-go/facade/auth"
 )
 
 const testRedirect = "https://app.example.com/signed-in?tenant=7"
 
-func begin(t *testing.T, s *tokenServer, opts ...SignInOption) (*url.URL, Pending) {
+func begin(t *testing.T, s *tokenServer, opts ...Option) (*url.URL, Pending) {
 	t.Helper()
 	raw, p, err := Begin(s.endpoint(), testApp, testRedirect, opts...)
 	if err != nil {
@@ -52,7 +54,7 @@ func TestBeginAsksForWhatTheServerDocuments(t *testing.T) {
 	if state, err := base64.RawURLEncoding.DecodeString(q.Get("state")); err != nil || len(state) != 32 {
 		t.Errorf("state of %d bytes, %v", len(state), err)
 	}
-	if sum := sha256.Sum256([]byte(p.p.reveal().Verifier)); q.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]) {
+	if sum := sha256.Sum256([]byte(p.p.Get().Verifier)); q.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]) {
 		t.Error("the challenge is not that of the verifier")
 	}
 	other, _ := begin(t, s)
@@ -69,6 +71,8 @@ func TestBeginRefusesWhatCannotWork(t *testing.T) {
 	s := newTokenServer()
 	noAuthorize := s.endpoint()
 	noAuthorize.AuthorizeURL = ""
+	noScopes := s.endpoint()
+	noScopes.IdentityScopes = nil
 	clear := s.endpoint()
 	clear.AuthorizeURL = "http://api.example.com/authorize"
 	for name, f := range map[string]func() error{
@@ -76,15 +80,19 @@ func TestBeginRefusesWhatCannotWork(t *testing.T) {
 			_, _, err := Begin(s.endpoint(), testApp, testRedirect, WithIdentityScopes("certification_records:read"))
 			return err
 		},
-		"no client id":             func() error { _, _, err := Begin(s.endpoint(), App{}, testRedirect); return err },
+		"no client id":             func() error { _, _, err := Begin(s.endpoint(), auth.App{}, testRedirect); return err },
 		"no authorize URL":         func() error { _, _, err := Begin(noAuthorize, testApp, testRedirect); return err },
 		"authorize in the clear":   func() error { _, _, err := Begin(clear, testApp, testRedirect); return err },
 		"redirect in the clear":    func() error { _, _, err := Begin(s.endpoint(), testApp, "http://app.example.com/"); return err },
 		"redirect with a fragment": func() error { _, _, err := Begin(s.endpoint(), testApp, "https://app.example.com/#x"); return err },
 		"relative redirect":        func() error { _, _, err := Begin(s.endpoint(), testApp, "/callback"); return err },
 		"an option of Login":       func() error { _, _, err := Begin(s.endpoint(), testApp, testRedirect, WithPort(1)); return err },
+		"an endpoint without identity scopes": func() error {
+			_, _, err := Begin(noScopes, testApp, testRedirect, WithIdentityScopes("openid"))
+			return err
+		},
 	} {
-		var ce *ConfigError
+		var ce *auth.ConfigError
 		if err := f(); !errors.As(err, &ce) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -93,36 +101,49 @@ func TestBeginRefusesWhatCannotWork(t *testing.T) {
 
 func TestASignInEndsInASession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store := newTokenServer(), NewMemoryStore()
-		p := start(t, s, store)
-		defer p.stop(t)
+		s, store := newTokenServer(), auth.NewMemoryStore()
+		p, err := auth.NewSessions(store, testApp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := p.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}()
+		src, err := p.Key("k").Source(s.endpoint())
+		if err != nil {
+			t.Fatal(err)
+		}
 		u, pending := begin(t, s)
 		g, err := Complete(t.Context(), s.endpoint(), testApp, pending, answered(u))
 		if err != nil || !g.CanRenew() || g.Token().IsZero() {
 			t.Fatalf("Complete: %v", err)
 		}
 		form := s.sent[0].form
-		if form.Get("grant_type") != "authorization_code" || form.Get("code") != "secret-code" || form.Get("redirect_uri") != testRedirect || form.Get("code_verifier") != pending.p.reveal().Verifier || form.Get("client_id") != "app-1" {
+		if form.Get("grant_type") != "authorization_code" || form.Get("code") != "secret-code" || form.Get("redirect_uri") != testRedirect || form.Get("code_verifier") != pending.p.Get().Verifier || form.Get("client_id") != "app-1" {
 			t.Errorf("sent %v", form)
 		}
 		if err := p.SignIn(t.Context(), "k", g); err != nil {
 			t.Fatal(err)
 		}
-		if mustToken(t, p.src).Value() != g.Token().Value() {
+		if tok, err := src.Token(t.Context()); err != nil || tok.Value() != g.Token().Value() {
 			t.Error("the session does not begin with the grant's token")
 		}
 		time.Sleep(2 * time.Hour)
-		mustToken(t, p.src)
+		if _, err := src.Token(t.Context()); err != nil {
+			t.Error(err)
+		}
 		s.invariant(t, store)
-		var ce *ConfigError
-		other, err := NewSessions(store, App{ClientID: "app-2"})
+		var ce *auth.ConfigError
+		other, err := auth.NewSessions(store, auth.App{ClientID: "app-2"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := other.SignIn(t.Context(), "k", g); !errors.As(err, &ce) {
 			t.Errorf("a grant of another app: %v", err)
 		}
-		if err := p.SignIn(t.Context(), "k", Grant{}); !errors.As(err, &ce) {
+		if err := p.SignIn(t.Context(), "k", auth.Grant{}); !errors.As(err, &ce) {
 			t.Errorf("no grant: %v", err)
 		}
 		if err := p.SignIn(t.Context(), "", g); !errors.As(err, &ce) {
@@ -131,8 +152,8 @@ func TestASignInEndsInASession(t *testing.T) {
 		if err := p.Forget(t.Context(), "k"); err != nil {
 			t.Fatal(err)
 		}
-		var re *ReauthError
-		if _, err := p.src.Token(t.Context()); !errors.As(err, &re) {
+		var re *auth.ReauthError
+		if _, err := src.Token(t.Context()); !errors.As(err, &re) {
 			t.Errorf("after Forget: %v", err)
 		}
 		if err := other.Close(t.Context()); err != nil {
@@ -159,14 +180,14 @@ func TestCompleteRefusesWhatDoesNotBelong(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		var ce *ConfigError
+		var ce *auth.ConfigError
 		if _, err := Complete(t.Context(), otherIssuer, testApp, p, answered(u)); !errors.As(err, &ce) {
 			t.Errorf("another issuer: %v", err)
 		}
-		if _, err := Complete(t.Context(), s.endpoint(), App{ClientID: "x"}, p, answered(u)); !errors.As(err, &ce) {
+		if _, err := Complete(t.Context(), s.endpoint(), auth.App{ClientID: "x"}, p, answered(u)); !errors.As(err, &ce) {
 			t.Errorf("another app: %v", err)
 		}
-		var se *SignInError
+		var se *Error
 		if _, err := Complete(t.Context(), s.endpoint(), testApp, Pending{}, answered(u)); !errors.As(err, &se) {
 			t.Errorf("nothing pending: %v", err)
 		}
@@ -195,14 +216,14 @@ func TestCompleteTellsWhyTheServerRefused(t *testing.T) {
 	s := newTokenServer()
 	u, p := begin(t, s)
 	q := url.Values{"state": {u.Query().Get("state")}, "error": {"access_denied"}, "error_description": {"The user\x1b[31m said\nno; token=hunter2-secret"}}
-	var se *SignInError
+	var se *Error
 	if _, err := Complete(t.Context(), s.endpoint(), testApp, p, q); !errors.As(err, &se) || se.Code != "access_denied" ||
 		se.Description != "The user[31m said no; token=[redacted]" {
 		t.Errorf("%v", err)
 	}
 	u, p = begin(t, s)
 	s.then(says(400, "application/json", `{"error":"invalid_grant","error_description":"secret-code is over"}`))
-	var te *TokenError
+	var te *auth.TokenError
 	if _, err := Complete(t.Context(), s.endpoint(), testApp, p, answered(u)); !errors.As(err, &te) || te.Code != "invalid_grant" || strings.Contains(err.Error(), "secret-code") {
 		t.Errorf("a dead code: %v", err)
 	}
@@ -236,7 +257,7 @@ func TestASealedSignInGoesThroughACookie(t *testing.T) {
 		if !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || !strings.HasPrefix(c.Name, "__Host-credkit_signin_") || c.MaxAge != 600 || c.Valid() != nil || len(c.Value) > 2000 {
 			t.Errorf("cookie %+v of %d bytes, %v", c, len(c.Value), c.Valid())
 		}
-		for _, secret := range []string{pending.p.reveal().Verifier, pending.p.reveal().State} {
+		for _, secret := range []string{pending.p.Get().Verifier, pending.p.Get().State} {
 			if strings.Contains(c.String(), secret) {
 				t.Error("the cookie shows a secret")
 			}
@@ -244,7 +265,7 @@ func TestASealedSignInGoesThroughACookie(t *testing.T) {
 		r.AddCookie(c)
 	}
 	got, drop, err := sealer.FromRequest(r)
-	if err != nil || drop.MaxAge >= 0 || drop.Value != "" || drop.Path != "/" || !drop.Secure || !strings.HasPrefix(drop.Name, "__Host-") || got.p.reveal().State != p.p.reveal().State {
+	if err != nil || drop.MaxAge >= 0 || drop.Value != "" || drop.Path != "/" || !drop.Secure || !strings.HasPrefix(drop.Name, "__Host-") || got.p.Get().State != p.p.Get().State {
 		t.Fatalf("FromRequest: %v", err)
 	}
 	if _, err := Complete(t.Context(), s.endpoint(), testApp, got, r.URL.Query()); err != nil {
@@ -326,7 +347,7 @@ func TestASealedSignInWithoutThePrefixIsRefused(t *testing.T) {
 	c.Name = strings.TrimPrefix(c.Name, "__Host-")
 	r := httptest.NewRequest(http.MethodGet, testRedirect+"&"+answered(u).Encode(), nil)
 	r.AddCookie(c)
-	var se *SignInError
+	var se *Error
 	if _, _, err := sealer.FromRequest(r); !errors.As(err, &se) {
 		t.Errorf("FromRequest: %v", err)
 	}
@@ -346,7 +367,7 @@ func TestSealsCannotBeForgedAndKeysCanChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := both.Open(sealed); err != nil || *got.p.reveal() != *p.p.reveal() {
+	if got, err := both.Open(sealed); err != nil || *got.p.Get() != *p.p.Get() {
 		t.Errorf("an older key: %v", err)
 	}
 	other, err := NewSealer(key('b'))
@@ -371,7 +392,7 @@ func TestSealsCannotBeForgedAndKeysCanChange(t *testing.T) {
 	if _, err := one.Seal(Pending{}); err == nil {
 		t.Error("sealed nothing")
 	}
-	var ce *ConfigError
+	var ce *auth.ConfigError
 	if _, err := NewSealer(); !errors.As(err, &ce) {
 		t.Errorf("no key: %v", err)
 	}
@@ -461,24 +482,44 @@ func TestALedgerLooksAtFewEntries(t *testing.T) {
 	})
 }
 
-func TestAGrantOfAnotherProgramIsTakenOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, store := newTokenServer(), NewMemoryStore()
-		p := start(t, s, store)
-		defer p.stop(t)
-		g := mustGrant(t, s, tokenOf("secret-access", refreshPrefix+"0", time.Now().Add(time.Hour)))
-		if err := p.SignIn(context.Background(), "k", g); err != nil {
-			t.Fatal(err)
-		}
-		if mustToken(t, p.src).Value() != "secret-access" {
-			t.Error("not the grant's token")
-		}
-		g = mustGrant(t, s, tokenOf("secret-access", refreshPrefix+"0", time.Now().Add(-time.Hour)))
-		if err := p.SignIn(context.Background(), "k", g); err != nil {
-			t.Fatal(err)
-		}
-		if mustToken(t, p.src).Value() == "secret-access" || s.requests() != 1 {
-			t.Error("an access token that is over was used")
-		}
-	})
+// The server's description of a refused sign-in repeats the state.
+func TestARefusedSignInRepeatsNoState(t *testing.T) {
+	e := newTokenServer().endpoint()
+	_, p, err := Begin(e, testApp, testRedirect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := p.p.Get()
+	state.State, state.Verifier = "abcd.efgh", "ijkl.mnop"
+	_, err = Complete(context.Background(), e, testApp, p, map[string][]string{"state": {"abcd.efgh"}, "error": {"access_denied"}, "error_description": {"no abcd.efgh and ijkl.mnop today"}})
+	if err == nil || !strings.Contains(err.Error(), "no [redacted] and [redacted] today") {
+		t.Error(err)
+	}
+}
+
+// TestAProxyThatStripsThePathStillDropsTheCookie: the program sees another
+// path than the browser.
+func TestAProxyThatStripsThePathStillDropsTheCookie(t *testing.T) {
+	sealer, err := NewSealer(key('a'))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, p := begin(t, newTokenServer())
+	c, err := sealer.Cookie(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/internal/in?"+answered(u).Encode(), nil)
+	r.AddCookie(c)
+	if _, drop, err := sealer.FromRequest(r); err != nil || drop.Path != c.Path || drop.Name != c.Name || !drop.Secure {
+		t.Errorf("%+v, %v", drop, err)
+	}
+}
+
+// TestAnErrorSaysWhatHappened reads the error as a person would.
+func TestAnErrorSaysWhatHappened(t *testing.T) {
+	err := &Error{Code: "access_denied", Description: "no", Problem: "the server refused"}
+	if got := err.Error(); got != `auth: sign-in: the server refused (access_denied): no` {
+		t.Error(got)
+	}
 }

@@ -1,4 +1,4 @@
-package auth
+package signin
 
 import (
 	"context"
@@ -11,21 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/oauth2"
+	"github.com/credkit/credkit-go/facade/auth"
 )
-
-func tokenOf(access, refresh string, expiry time.Time) *oauth2.Token {
-	return &oauth2.Token{AccessToken: access, RefreshToken: refresh, Expiry: expiry}
-}
-
-func mustGrant(t *testing.T, s *tokenServer, tok *oauth2.Token) Grant {
-	t.Helper()
-	g, err := NewGrant(s.endpoint(), testApp, tok)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return g
-}
 
 // A browser is what a person does with the authorize URL.
 type browser struct {
@@ -125,8 +112,8 @@ func TestAPanicOfAFunctionOfLoginIsItsError(t *testing.T) {
 	var address string
 	show := ShowURL(func(u string) { address = back(u) })
 	read := func(context.Context, error) (string, error) { return address, nil }
-	for want, opts := range map[string][]SignInOption{
-		"the function of WithSave panicked":    {show, PasteRedirect(read), WithSave(func(context.Context, Grant) error { panic("mine") })},
+	for want, opts := range map[string][]Option{
+		"the function of WithSave panicked":    {show, PasteRedirect(read), WithSave(func(context.Context, auth.Grant) error { panic("mine") })},
 		"the function of OpenBrowser panicked": {OpenBrowser(func(string) error { panic("mine") })},
 	} {
 		if _, err := Login(t.Context(), s.endpoint(), testApp, append(opts, WithPort(0))...); err == nil || !strings.Contains(err.Error(), want) {
@@ -161,10 +148,10 @@ func TestLoginSaysSignedInOnlyOnceTheSessionIsSaved(t *testing.T) {
 		{full, 500, "could not save the sign-in"},
 	} {
 		s := newTokenServer()
-		var saved Grant
+		var saved auth.Grant
 		done := make(chan struct{})
 		g, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0),
-			WithSave(func(_ context.Context, g Grant) error {
+			WithSave(func(_ context.Context, g auth.Grant) error {
 				saved = g
 				return test.saveErr
 			}),
@@ -219,7 +206,7 @@ func TestLoginShowsAndReturnsTheServersRefusal(t *testing.T) {
 		}()
 		return nil
 	}))
-	var se *SignInError
+	var se *Error
 	if !errors.As(err, &se) || se.Code != "access_denied" || !strings.Contains(se.Description, "said no") {
 		t.Errorf("Login: %v", err)
 	}
@@ -240,7 +227,7 @@ func TestLoginTellsThePersonThatTheExchangeFailed(t *testing.T) {
 		}()
 		return nil
 	}))
-	var te *TokenError
+	var te *auth.TokenError
 	if !errors.As(err, &te) || te.Grant != "authorization_code" {
 		t.Errorf("Login: %v", err)
 	}
@@ -291,7 +278,7 @@ func TestLoginEndsWithItsContextItsTimeoutOrAnUnusableBrowser(t *testing.T) {
 		t.Errorf("timeout: %v", err)
 	}
 	free(t, host)
-	var se *SignInError
+	var se *Error
 	if _, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), OpenBrowser(func(string) error { return errors.New("exit status 3") })); !errors.As(err, &se) || !strings.Contains(err.Error(), "exit status 3") {
 		t.Errorf("no browser: %v", err)
 	}
@@ -301,7 +288,7 @@ func TestLoginEndsWithItsContextItsTimeoutOrAnUnusableBrowser(t *testing.T) {
 		t.Errorf("a browser that does not return: %v", err)
 	}
 	close(release)
-	var ce *ConfigError
+	var ce *auth.ConfigError
 	if _, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0)); !errors.As(err, &ce) {
 		t.Errorf("no way to the person: %v", err)
 	}
