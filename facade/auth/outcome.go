@@ -82,7 +82,7 @@ type reply struct {
 // judge classifies a reply. The error is nil for granted alone.
 func judge(r reply, url, grant string, now time.Time) (outcome, answer, *TokenError) {
 	e := &TokenError{URL: url, Grant: grant, Status: r.status, err: r.err}
-	fail := func(o outcome, problem string) (outcome, answer, *TokenError) {
+	fail := func(o outcome, problem string) (outcome, answer, *TokenError) { //nolint:unparam // what judge returns
 		e.outcome, e.Problem = o, problem
 		return o, answer{}, e
 	}

@@ -234,7 +234,7 @@ func TestAPanicOfATokenSourceIsAnErrorOfWhoWaits(t *testing.T) {
 			"text":  func() { panic("text, token=hunter2hunter2") },
 			"error": func() { panic(errDisk) },
 			"value": func() { panic(struct{ secret string }{"hunter2"}) },
-			"nil":   func() { var m map[string]int; m["x"] = 1 },
+			"nil":   func() { var m map[string]int; m["x"] = 1 }, //nolint:staticcheck // the panic is wanted
 			"exit":  runtime.Goexit,
 		} {
 			src, err := FromTokenSource(sourceFunc(func() (*oauth2.Token, error) {

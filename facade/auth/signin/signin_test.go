@@ -280,8 +280,7 @@ func TestASealedSignInGoesThroughACookie(t *testing.T) {
 		t.Errorf("a second time: %v", err)
 	}
 	// And after another one was completed, too.
-	got, _, err = sealer.FromRequest(httptest.NewRequest(http.MethodGet, testRedirect+"&"+answered(u2).Encode(), nil))
-	if err == nil {
+	if _, _, err := sealer.FromRequest(httptest.NewRequest(http.MethodGet, testRedirect+"&"+answered(u2).Encode(), nil)); err == nil {
 		t.Error("a request without the cookie was taken")
 	}
 	other := httptest.NewRequest(http.MethodGet, testRedirect+"&"+answered(u2).Encode(), nil)
