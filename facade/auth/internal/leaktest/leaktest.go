@@ -63,8 +63,8 @@ func (s *Sink) Show(values ...any) {
 			if data, err := json.Marshal(x); err == nil {
 				s.Write(append(data, '\n')) //nolint:errcheck // never fails
 			}
-			slog.New(slog.NewTextHandler(s, nil)).Info("x", "x", x)
-			slog.New(slog.NewJSONHandler(s, nil)).Info("x", "x", x)
+			slog.New(slog.NewTextHandler(s, nil)).Info("x", slog.Any("x", x))
+			slog.New(slog.NewJSONHandler(s, nil)).Info("x", slog.Any("x", x))
 		}
 		if err, ok := v.(error); ok {
 			for e := errors.Unwrap(err); e != nil; e = errors.Unwrap(e) {
@@ -72,7 +72,7 @@ func (s *Sink) Show(values ...any) {
 			}
 			func() {
 				defer func() { fmt.Fprintln(s, recover()) }()
-				panic(err)
+				panic(err) //nolint:forbidigo // the panic is what is tried
 			}()
 		}
 	}
