@@ -40,7 +40,8 @@ type Scanner struct {
 	mismatch *Error
 
 	unquoted []byte   // the string with an escape that was read last
-	strings  *strings // made for the second value: many lists have one element
+	values   int      // that were read
+	strings  *strings // made once there are many values: short lists need none
 }
 
 // Error says what is wrong with a JSON document, and where. It never has the
@@ -72,7 +73,8 @@ func (e *Error) Error() string {
 // has what could be read. The error is for good: io.ErrUnexpectedEOF if data
 // ends before the value does, else an *Error.
 func (s *Scanner) Read(data []byte, v Value) (n int, mismatch *Error, err error) {
-	if s.strings == nil && s.data != nil {
+	const many = 16
+	if s.values++; s.values == many {
 		s.strings = new(strings)
 	}
 	s.data, s.at, s.broken, s.mismatch = data, 0, nil, nil
