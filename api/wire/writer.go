@@ -95,9 +95,6 @@ func (m *Members) End(extra map[string]json.RawMessage) {
 	}
 }
 
-// Object writes a model.
-func (w *Writer) Object(m Model) { m.WriteJSON(w) }
-
 // Raw writes a value as it is; a nil one is null.
 func (w *Writer) Raw(value json.RawMessage) {
 	if value == nil {
