@@ -33,7 +33,7 @@ func (c *client) call(ctx context.Context, id OperationID, opts []CallOption, in
 	if err != nil {
 		return nil, c.refused(err, id)
 	}
-	if err := wire.Unmarshal(call.Whole, into); err != nil {
+	if err := wire.Unmarshal(call.Body, into); err != nil {
 		return nil, r.bad(err)
 	}
 	return r, nil

@@ -60,7 +60,7 @@ func TestErrorsSayWhatKindTheyAre(t *testing.T) {
 	}
 }
 
-func TestAnAnswerIsAValueOrAnError(t *testing.T) {
+func TestAResponseIsAValueOrAnError(t *testing.T) {
 	for name, r := range map[string]reply{
 		"null":       jsonReply(`null`),
 		"nothing":    jsonReply(``),
@@ -85,7 +85,7 @@ func TestAnAnswerIsAValueOrAnError(t *testing.T) {
 			var e *facade.Error
 			want := 1
 			if r.cut {
-				want = 4 // no answer, so it is asked for again
+				want = 4 // no response, so it is asked for again
 			}
 			if me != nil || !errors.Is(err, facade.ErrInvalidResponse) || !errors.As(err, &e) || s.count() != want {
 				t.Errorf("%v, %v after %d requests", me, err, s.count())
@@ -311,7 +311,7 @@ func TestOptionsThatCannotBeRightAreErrors(t *testing.T) {
 	for name, opt := range map[string]facade.Option{
 		"nil": nil, "http": facade.WithBaseURL("http://api.example.com"), "no URL": facade.WithBaseURL("::"), "user": facade.WithBaseURL("https://a:b@c"),
 		"no client": facade.WithHTTPClient(nil), "agent": facade.WithUserAgent("a\nb"), "middleware": facade.WithMiddleware(nil), "scope check": facade.WithScopeCheck(7),
-		"retry": facade.WithRetry(facade.RetryPolicy{MaxAttempts: -1}), "answer": facade.WithMaxResponseBytes(0), "ahead": facade.WithReadAhead(-1, 1), "pages": facade.WithMaxPages(0),
+		"retry": facade.WithRetry(facade.RetryPolicy{MaxAttempts: -1}), "response": facade.WithMaxResponseBytes(0), "ahead": facade.WithReadAhead(-1, 1), "pages": facade.WithMaxPages(0),
 	} {
 		if c, err := facade.NewCosmic(token, opt); c != nil || err == nil {
 			t.Errorf("%s: %v", name, err)

@@ -23,7 +23,7 @@ type client struct {
 	server   string // the base URL with a slash at its end, for the generated client
 	endpoint auth.Endpoint
 	http     *http.Client // with the middleware around its transport
-	limiter  *transport.Windows
+	limiter  *transport.RateLimiter
 	budget   *transport.Budget
 
 	source  auth.Source
@@ -85,17 +85,17 @@ func (c *client) with(credentials auth.Credentials) (*client, error) {
 	other := *c
 	other.source, other.session = source, auth.SessionKey(source)
 	other.chain = transport.New(transport.Config{
-		Service:    c.service.Name,
-		Session:    other.session,
-		Origin:     c.endpoint.Origin,
-		Source:     source,
-		HTTPClient: c.http,
-		Limiter:    c.limiter,
-		Retry:      c.settings.retry,
-		Budget:     c.budget,
-		MaxAnswer:  c.settings.maxObject,
-		UserAgent:  c.settings.userAgent,
-		Logger:     c.settings.logger,
+		Service:          c.service.Name,
+		Session:          other.session,
+		Origin:           c.endpoint.Origin,
+		Source:           source,
+		HTTPClient:       c.http,
+		Limiter:          c.limiter,
+		Retry:            c.settings.retry,
+		Budget:           c.budget,
+		MaxResponseBytes: c.settings.maxObject,
+		UserAgent:        c.settings.userAgent,
+		Logger:           c.settings.logger,
 	})
 	if len(c.service.Scopes) > 0 {
 		other.grant = newGrant()

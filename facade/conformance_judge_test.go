@@ -123,19 +123,19 @@ func (e *expectedError) differences(err error) (all []string) {
 	}
 	expect("the kind "+e.Kind, e.fits(err))
 	expect("what it says", strings.Contains(err.Error(), e.Says))
-	var answer *facade.Error
-	if errors.As(err, &answer) {
-		expect("the status", e.Status == 0 || answer.Status == e.Status)
-		expect("the code", e.Code == "" || answer.Code == e.Code)
-		expect("the message", e.Message == "" || answer.Message == e.Message)
-		expect("the request id", e.RequestID == "" || answer.RequestID == e.RequestID)
-		expect("the number of attempts", e.Attempts == 0 || answer.Attempts == e.Attempts)
-		expect("the time to wait", e.RetryAfter == "" || answer.RetryAfter.String() == e.RetryAfter)
-		fields, _ := json.Marshal(answer.Fields)
+	var apiErr *facade.Error
+	if errors.As(err, &apiErr) {
+		expect("the status", e.Status == 0 || apiErr.Status == e.Status)
+		expect("the code", e.Code == "" || apiErr.Code == e.Code)
+		expect("the message", e.Message == "" || apiErr.Message == e.Message)
+		expect("the request id", e.RequestID == "" || apiErr.RequestID == e.RequestID)
+		expect("the number of attempts", e.Attempts == 0 || apiErr.Attempts == e.Attempts)
+		expect("the time to wait", e.RetryAfter == "" || apiErr.RetryAfter.String() == e.RetryAfter)
+		fields, _ := json.Marshal(apiErr.Fields)
 		wanted, _ := json.Marshal(e.Fields)
 		expect("the fields", e.Fields == nil || diffJSON(wanted, fields) == "")
 	} else {
-		expect("the answer", e.Status == 0 && e.Attempts == 0)
+		expect("the response", e.Status == 0 && e.Attempts == 0)
 	}
 	var scope *facade.ScopeError
 	if errors.As(err, &scope) {

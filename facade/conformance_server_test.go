@@ -17,17 +17,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// exchange is one request that is expected, and how it is answered. The
+// exchange is one request that is expected, and how it is responded to. The
 // README of testdata/conformance says what each member means.
 type exchange struct {
-	Request string            `json:"request"`
-	Header  map[string]string `json:"header"`
-	Basic   string            `json:"basic"`
-	Body    json.RawMessage   `json:"body"`
-	Form    map[string]string `json:"form"`
-	After   string            `json:"after"`
-	Repeat  int               `json:"repeat"`
-	Answer  struct {
+	Request  string            `json:"request"`
+	Header   map[string]string `json:"header"`
+	Basic    string            `json:"basic"`
+	Body     json.RawMessage   `json:"body"`
+	Form     map[string]string `json:"form"`
+	After    string            `json:"after"`
+	Repeat   int               `json:"repeat"`
+	Response struct {
 		Status int               `json:"status"`
 		Header map[string]string `json:"header"`
 		JSON   json.RawMessage   `json:"json"`
@@ -37,7 +37,7 @@ type exchange struct {
 	} `json:"answer"`
 }
 
-// played is a server that answers by a script and keeps what went wrong.
+// played is a server that responds by a script and keeps what went wrong.
 type played struct {
 	mu       sync.Mutex
 	script   []exchange
@@ -127,14 +127,14 @@ func (x *exchange) differences(r *http.Request, body []byte, waited time.Duratio
 	}
 	if x.After != "" {
 		if least, err := time.ParseDuration(x.After); err != nil || waited < least {
-			addf("it came %s after the answer before it, want at least %s (%v)", waited, x.After, err)
+			addf("it came %s after the response before it, want at least %s (%v)", waited, x.After, err)
 		}
 	}
 	return all
 }
 
 func (x *exchange) reply(w http.ResponseWriter) {
-	a := x.Answer
+	a := x.Response
 	if a.Close {
 		panic(http.ErrAbortHandler)
 	}

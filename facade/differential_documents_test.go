@@ -26,7 +26,7 @@ func (d documents) one() string {
 	}
 }
 
-// page draws a whole answer.
+// page draws a whole response.
 func (d documents) page() string {
 	rows := make([]string, d.dice(6))
 	for i := range rows {

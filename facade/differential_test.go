@@ -387,7 +387,7 @@ func TestDecodingDiffersOnPurpose(t *testing.T) {
 }
 
 // A reader's own error may have io.EOF within it.
-func TestOnlyTheEndOfTheAnswerIsAnEnd(t *testing.T) {
+func TestOnlyTheEndOfTheResponseIsAnEnd(t *testing.T) {
 	k := certificationKind()
 	p := page.NewReader(k.paging, 1<<20)
 	p.Start(io.MultiReader(strings.NewReader(`{"data":[]}`), failingReader{fmt.Errorf("the connection: %w", io.EOF)}), -1)

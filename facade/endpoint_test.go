@@ -18,7 +18,7 @@ import (
 	"github.com/credkit/credkit-go/facade/auth"
 )
 
-// tokensOnly answers every request as a token endpoint would, and counts those
+// tokensOnly responds to every request as a token endpoint would, and counts those
 // to one.
 type tokensOnly struct{ tokens int }
 
@@ -85,7 +85,7 @@ func TestClientsOfOneHTTPClientShareTheirToken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _ = cosmic.Me(t.Context()) // what comes back is no answer of the API
+		_, _ = cosmic.Me(t.Context()) // what comes back is no response of the API
 		certn, err := facade.NewCertn(credentials, with)
 		if err != nil {
 			t.Fatal(err)

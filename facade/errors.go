@@ -42,10 +42,10 @@ var (
 )
 
 // Error is a call that failed, whatever the reason but one: a call that is not
-// made for want of a scope is a [*ScopeError] alone. It answers errors.Is for
+// made for want of a scope is a [*ScopeError] alone. It matches
 // the Err variables of this package, and unwraps to the cause: a network
 // error, the context's error, an error of package auth. It never holds a
-// token, and of the answer's body only what a person needs, redacted.
+// token, and of the response's body only what a person needs, redacted.
 type Error struct {
 	// Service is "cosmic" or "certn".
 	Service string
@@ -54,7 +54,7 @@ type Error struct {
 	// SessionKey is the key of the session that the call was made for; empty if
 	// the credentials are of no session.
 	SessionKey string
-	// Status is the HTTP status; 0 if there was no answer.
+	// Status is the HTTP status; 0 if there was no response.
 	Status int
 	// Code is the server's word for the failure; often empty.
 	Code string
@@ -73,7 +73,7 @@ type Error struct {
 	// Snippet is the start of a body that could not be understood: at most
 	// 200 bytes, redacted.
 	Snippet string
-	// Err is the cause, if there is one besides the answer.
+	// Err is the cause, if there is one besides the response.
 	Err error
 
 	kind error
@@ -104,7 +104,7 @@ func (e *Error) Error() string {
 		b.WriteString(": " + e.Err.Error())
 	}
 	if e.Snippet != "" {
-		fmt.Fprintf(&b, " (the answer begins %q)", e.Snippet)
+		fmt.Fprintf(&b, " (the response begins %q)", e.Snippet)
 	}
 	if e.note != "" {
 		fmt.Fprintf(&b, "; not sent again: %s", e.note)
@@ -168,7 +168,7 @@ type ElementError struct {
 	// Index counts the elements of the range, from 0.
 	Index int
 	// Path is the JSON pointer (RFC 6901) of what does not fit, within the
-	// answer: "/data/3/issued_on". Its names are as the server wrote them.
+	// response: "/data/3/issued_on". Its names are as the server wrote them.
 	Path string
 	// Err says what was wrong; it does not repeat the value.
 	Err error

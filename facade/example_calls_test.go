@@ -13,9 +13,9 @@ import (
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
-// A create is sent once, unless the service never saw it or answered 429. The
+// A create is sent once, unless the service never saw it or responded with 429. The
 // id of the record in a system of one's own tells afterwards whether a create
-// whose answer was lost has been made.
+// whose response was lost has been made.
 func ExampleCosmic_CreateCertification() {
 	ctx := context.Background()
 	cosmic, end := signedIn()

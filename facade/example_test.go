@@ -83,7 +83,7 @@ func signInByWeb(mux *http.ServeMux, site string, workers *auth.Sessions, app au
 			http.Error(w, "sign-in is not set up", http.StatusInternalServerError)
 			return
 		}
-		cookie, err := seal.Cookie(pending) // binds the answer to this browser
+		cookie, err := seal.Cookie(pending) // binds the response to this browser
 		if err != nil {
 			http.Error(w, "sign-in is not set up", http.StatusInternalServerError)
 			return

@@ -11,7 +11,7 @@ import (
 	"github.com/credkit/credkit-go/facade"
 )
 
-// specExamples returns the examples of an operation's 2xx answer, as JSON.
+// specExamples returns the examples of an operation's 2xx response, as JSON.
 func specExamples(t *testing.T, id facade.OperationID) map[string]string {
 	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(credkit.Spec))

@@ -28,7 +28,7 @@ func TestAGrantThatFailsIsAskedForOnce(t *testing.T) {
 	})
 }
 
-// changing is a service whose page n is answered with statuses[n].
+// changing is a service whose page n is responded to with statuses[n].
 type changing struct {
 	granted
 	pages    int
@@ -94,7 +94,7 @@ func TestTheGrantIsThatOfTheTokenThatWasSent(t *testing.T) {
 	source := &rotating{token: "one"}
 	c, err := facade.NewCosmic(source, facade.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		resp, err := g.RoundTrip(r)
-		source.set("two") // while the answer is under way
+		source.set("two") // while the response is under way
 		return resp, err
 	})}))
 	if err != nil {
@@ -141,7 +141,7 @@ func TestGrantsComeAndGoAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-func TestAnErrorAnswersForItsCauses(t *testing.T) {
+func TestAnErrorMatchesItsCauses(t *testing.T) {
 	why := errors.New("closing time")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(why)

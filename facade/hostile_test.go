@@ -19,7 +19,7 @@ import (
 	"github.com/credkit/credkit-go/facade/auth"
 )
 
-// hostile is a server that answers each request on a connection in memory
+// hostile is a server that responds to each request on a connection in memory
 // with f, and then closes it.
 type hostile func(conn io.Writer)
 

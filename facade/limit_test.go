@@ -68,7 +68,7 @@ func TestA429PausesTheClientWhateverItsLimiter(t *testing.T) {
 	}
 }
 
-// A service that answers 429 to everything, and callers who leave: every call
+// A service that responds with 429 to everything, and callers who leave: every call
 // ends, in time, and nothing is left.
 func TestAFleetOutlivesAServiceThatRefusesEverything(t *testing.T) {
 	for name, header := range map[string]map[string]string{"silent": nil, "a second": {"Retry-After": "1"}, "a minute": {"Retry-After": "60"}, "odd": {"Retry-After": "-1e99"}} {
@@ -227,7 +227,7 @@ func TestAResponseThatUnpacksToAnythingIsBounded(t *testing.T) {
 	}
 }
 
-// sandboxOf returns a client of a server in memory that answers everything at
+// sandboxOf returns a client of a server in memory that responds to everything at
 // large.test with h.
 func sandboxOf(t *testing.T, h http.HandlerFunc) *http.Client {
 	t.Helper()

@@ -196,9 +196,9 @@ func (l *List[T]) page(p *pager[T]) (page Page[T], err error) {
 		case p.fits(p.item):
 			page.Items = append(page.Items, p.item)
 		}
-		if held += size; held > l.client.settings.maxAnswer {
+		if held += size; held > l.client.settings.maxElement {
 			return page, &Error{Service: l.client.service.Name, Operation: l.id, SessionKey: l.client.session, kind: ErrTooMany,
-				Message: fmt.Sprintf("a page is longer than %d bytes: range over All, or raise the bound with WithMaxResponseBytes", l.client.settings.maxAnswer)}
+				Message: fmt.Sprintf("a page is longer than %d bytes: range over All, or raise the bound with WithMaxResponseBytes", l.client.settings.maxElement)}
 		}
 	}
 }

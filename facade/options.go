@@ -39,7 +39,7 @@ type Option func(*settings) error
 //	// Wait returns when one request may be sent, and counts it. It returns
 //	// at once with an error if that cannot be before ctx ends.
 //	Wait(ctx context.Context) error
-//	// Refused hears that the server answered 429, and for how long it asked
+//	// Refused hears that the server responded with 429, and for how long it asked
 //	// to be left alone; zero if it did not say.
 //	Refused(retryAfter time.Duration)
 type Limiter = transport.Limiter
@@ -64,14 +64,14 @@ func NewLimiter(limits ...Limit) (Limiter, error) {
 			return nil, fmt.Errorf("facade: NewLimiter: %d requests in %v: want 1 to %d requests and a positive window", l.Requests, l.Window, mostLimited)
 		}
 	}
-	return transport.NewWindows(limits, nil), nil
+	return transport.NewRateLimiter(limits, nil), nil
 }
 
 // RetryPolicy says how often and how patiently a call is sent again: see
 // [WithRetry]. A field that is zero has its default:
 //
 //	// MaxAttempts is the most times a call is sent, the first included; those
-//	// answered 429 are not counted. Default 4; 1 never sends again, also after
+//	// that got a 429 are not counted. Default 4; 1 never sends again, also after
 //	// a 429.
 //	MaxAttempts int
 //	// FirstDelay is the mean of the first wait; each wait is drawn between
@@ -81,7 +81,7 @@ func NewLimiter(limits ...Limit) (Limiter, error) {
 //	MaxDelay time.Duration
 //	// MaxRetryAfter is the longest Retry-After that is waited for; a longer
 //	// one fails the call at once, and after a 429 each call of the client that
-//	// would have to wait longer. Where a server answers 429 to everything,
+//	// would have to wait longer. Where a server responds with 429 to everything,
 //	// calls fail after as long. Default one minute.
 //	MaxRetryAfter time.Duration
 //	// Budget is how many retries the calls of a client share; each call that
@@ -111,7 +111,7 @@ type settings struct {
 	middleware []func(http.RoundTripper) http.RoundTripper
 	scopeCheck ScopeCheck
 	retry      RetryPolicy
-	maxAnswer  int64 // of an element of a list, and of a Page
+	maxElement int64 // of an element of a list, and of a Page
 	maxObject  int64 // of a response that is one object
 	aheadCount int
 	aheadBytes int64
@@ -121,7 +121,7 @@ type settings struct {
 func defaults() settings {
 	return settings{
 		userAgent:  "credkit-go/" + Version,
-		maxAnswer:  64 << 20,
+		maxElement: 64 << 20,
 		maxObject:  1 << 20,
 		aheadCount: 256,
 		aheadBytes: 1 << 20,
@@ -193,20 +193,20 @@ func WithLimiter(limiter Limiter) Option {
 }
 
 // limits returns the limiter of a client.
-func (s *settings) limits(service *spec.Service) *transport.Windows {
-	if windows, ok := s.limiter.(*transport.Windows); ok {
+func (s *settings) limits(service *spec.Service) *transport.RateLimiter {
+	if windows, ok := s.limiter.(*transport.RateLimiter); ok {
 		return windows
 	}
 	if s.limiter != nil || s.noLimits {
-		return transport.NewWindows(nil, s.limiter)
+		return transport.NewRateLimiter(nil, s.limiter)
 	}
-	return transport.NewWindows(service.RateLimits, nil)
+	return transport.NewRateLimiter(service.RateLimits, nil)
 }
 
 // WithMiddleware wraps the transport of the service's calls, for tracing,
 // recording and the like; token requests do not pass it. The first middleware
 // is the outermost. Mind that it sees the Authorization header, and the
-// answers' personal data.
+// responses' personal data.
 func WithMiddleware(middleware ...func(http.RoundTripper) http.RoundTripper) Option {
 	return func(s *settings) error {
 		for i, m := range middleware {
@@ -252,7 +252,7 @@ func WithMaxResponseBytes(bytes int64) Option {
 		if bytes < 1 {
 			return fmt.Errorf("WithMaxResponseBytes: must be positive, got %d", bytes)
 		}
-		s.maxAnswer, s.maxObject = bytes, bytes
+		s.maxElement, s.maxObject = bytes, bytes
 		return nil
 	}
 }
@@ -292,22 +292,22 @@ type callSettings struct {
 	idempotencyKey string
 }
 
-// Response is what is known of an answer besides its value.
+// Response is what is known of a response besides its value.
 type Response struct {
-	// Status is the HTTP status; 0 if there was no answer.
+	// Status is the HTTP status; 0 if there was no response.
 	Status int
-	// Header are the answer's headers; nil if there was no answer.
+	// Header are the response's headers; nil if there was no response.
 	Header http.Header
 	// RequestID is the server's id for the request; empty if it sends none.
 	RequestID string
 	// Attempts is how many requests were made.
 	Attempts int
-	// Elapsed is the time from the call to its answer, waits and repeats
+	// Elapsed is the time from the call to its response, waits and repeats
 	// included: to the headers of a list's page, to the end of any other.
 	Elapsed time.Duration
 }
 
-// WithResponse fills into with what is known of the answer, also if the call
+// WithResponse fills into with what is known of the response, also if the call
 // fails; a call that made no request leaves it zero. On a list it is that of
 // the last page asked for; read it between or after ranges, not during one. A
 // target serves one call or range at a time.

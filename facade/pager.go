@@ -80,7 +80,7 @@ func (l *List[T]) pager(ctx context.Context) (*pager[T], error) {
 	}
 	return &pager[T]{
 		list: l, ctx: ctx, paging: op.Pagination, retry: op.Retry == spec.RetrySafe, more: true, seed: maphash.MakeSeed(),
-		reader: *page.NewReader(op.Pagination, l.client.settings.maxAnswer),
+		reader: *page.NewReader(op.Pagination, l.client.settings.maxElement),
 	}, nil
 }
 

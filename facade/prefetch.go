@@ -117,7 +117,7 @@ func (q *queue[T]) fill(p *pager[T]) error {
 				q.widen()
 			}
 			if !q.reserve() {
-				return p.list.client.failed(p.list.id, transport.Ended(q.ctx))
+				return p.list.client.failed(p.list.id, transport.ContextError(q.ctx))
 			}
 			reserved, gathered = cap(q.batch), 0
 		}
@@ -129,7 +129,7 @@ func (q *queue[T]) fill(p *pager[T]) error {
 			q.flush()
 			return err
 		case q.ctx.Err() != nil:
-			return p.list.client.failed(p.list.id, transport.Ended(q.ctx))
+			return p.list.client.failed(p.list.id, transport.ContextError(q.ctx))
 		case errors.Is(err, errPageEnd):
 			q.flush()
 			if !p.more {

@@ -83,10 +83,10 @@ func (r *result) failed(err error) *Error {
 func (r *result) bad(err error) *Error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		e := r.failed(err)
-		if r.call.Whole != nil { // complete as HTTP has it: it is the JSON that ends early
+		if r.call.Body != nil { // complete as HTTP has it: it is the JSON that ends early
 			e.kind, e.Message = ErrInvalidResponse, "the JSON of the response ends early"
 		}
-		if r.call.Whole != nil && len(r.call.Whole) == 0 {
+		if r.call.Body != nil && len(r.call.Body) == 0 {
 			e.Message = "the response is empty"
 		}
 		return e

@@ -43,7 +43,7 @@ func (g *grant) begin(ctx context.Context) error {
 	case g.fetching <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return transport.Ended(ctx)
+		return transport.ContextError(ctx)
 	}
 }
 
@@ -121,7 +121,7 @@ func (c *client) allowOne(ctx context.Context, id OperationID, need []string) er
 	}
 	have, err := c.grantFor(ctx)
 	if ctx.Err() != nil {
-		return c.failed(id, transport.Ended(ctx))
+		return c.failed(id, transport.ContextError(ctx))
 	} else if err != nil {
 		return nil //nolint:nilerr // without a grant the server decides
 	}
@@ -216,7 +216,7 @@ func (c *client) me(ctx context.Context, id OperationID, opts []CallOption) (*Me
 	return me, nil
 }
 
-// scopesOf returns the scopes of an answer under their current names, sorted.
+// scopesOf returns the scopes of a response under their current names, sorted.
 func (c *client) scopesOf(me *Me) []string {
 	scopes := make([]string, 0, len(me.Scopes))
 	for _, name := range me.Scopes {
@@ -228,7 +228,7 @@ func (c *client) scopesOf(me *Me) []string {
 
 // refused gives a 403 its scopes: which were needed, which were there.
 func (c *client) refused(err error, id OperationID) error {
-	e, ok := err.(*Error) //nolint:errorlint // only an answer's own error, not one within another
+	e, ok := err.(*Error) //nolint:errorlint // only a response's own error, not one within another
 	if !ok || e.Status != http.StatusForbidden || c.grant == nil {
 		return err
 	}

@@ -17,10 +17,10 @@ import (
 	"github.com/credkit/credkit-go/facade/auth"
 )
 
-// granted answers /v1/me with the scopes of the token it is asked with.
+// granted serves /v1/me with the scopes of the token it is asked with.
 type granted struct {
 	mu     sync.Mutex
-	scopes map[string]string // by token: the JSON of the answer; empty fails
+	scopes map[string]string // by token: the JSON of the response; empty fails
 	asked  int
 	listed int
 	status int // of the list
@@ -122,7 +122,7 @@ func TestAMissingScopeIsToldBeforeTheCall(t *testing.T) {
 func TestTheServerDecidesWhereTheGrantSaysNothing(t *testing.T) {
 	for name, body := range map[string]string{
 		"a first-party session": `{"user":{"email":"a"},"scopes":[]}`, "scopes are null": `{"user":{"email":"a"},"scopes":null}`,
-		"the older form": `{"organizations":[]}`, "no answer": "",
+		"the older form": `{"organizations":[]}`, "no response": "",
 	} {
 		g := &granted{scopes: map[string]string{"one": body}}
 		c, _ := withGrant(t, g)
@@ -171,8 +171,8 @@ func TestA403IsAScopeErrorToldApartAndForgetsTheGrant(t *testing.T) {
 	c, _ := withGrant(t, g)
 	err := list(t.Context(), c)
 	var scope *facade.ScopeError
-	var answer *facade.Error
-	if !errors.As(err, &scope) || !scope.Refused || scope.Missing != nil || !errors.As(err, &answer) || answer.Status != 403 || !errors.Is(err, facade.ErrForbidden) {
+	var apiErr *facade.Error
+	if !errors.As(err, &scope) || !scope.Refused || scope.Missing != nil || !errors.As(err, &apiErr) || apiErr.Status != 403 || !errors.Is(err, facade.ErrForbidden) {
 		t.Fatalf("%#v", err)
 	}
 	if !strings.Contains(err.Error(), "membership") {

@@ -6,11 +6,11 @@ import (
 )
 
 // ScopeError is a call that needs scopes which the token does not have. It
-// answers errors.Is for [ErrForbidden].
+// matches [ErrForbidden].
 //
 // With Refused false the call was not made: the grant of the current token,
-// from GET /v1/me, lacks Missing. With Refused true the server answered 403;
-// it unwraps to the [*Error] of that answer, and Missing is empty if every
+// from GET /v1/me, lacks Missing. With Refused true the server responded with 403;
+// it unwraps to the [*Error] of that response, and Missing is empty if every
 // scope is there, so that the reason lies elsewhere.
 type ScopeError struct {
 	// Operation is the call.
@@ -27,7 +27,7 @@ type ScopeError struct {
 	Missing []string
 	// Refused says that it was the server who refused.
 	Refused bool
-	// Err is the server's answer where Refused is true.
+	// Err is the server's response where Refused is true.
 	Err error
 }
 
@@ -56,7 +56,7 @@ func (e *ScopeError) Error() string {
 	return fmt.Sprintf("the server does not allow %s: %s: %v", operation, hint, e.Err)
 }
 
-// Unwrap returns the server's answer, if there was one.
+// Unwrap returns the server's response, if there was one.
 func (e *ScopeError) Unwrap() error { return e.Err }
 
 // Is reports true for ErrForbidden.

@@ -73,7 +73,7 @@ func TestReliabilitySoak(t *testing.T) {
 		case 0, 1, 2, 3:
 			me, err := cosmic.Me(ctx)
 			if err == nil && me.User.Email != sb.User().Email {
-				t.Errorf("the answer of somebody else: %+v", me)
+				t.Errorf("the response of somebody else: %+v", me)
 			}
 			return err
 		case 4, 5, 6:

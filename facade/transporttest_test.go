@@ -15,26 +15,26 @@ import (
 	"github.com/credkit/credkit-go/facade/auth"
 )
 
-// reply is one scripted answer.
+// reply is one scripted response.
 type reply struct {
 	status int
 	header map[string]string
 	body   string
-	err    error         // instead of an answer
+	err    error         // instead of a response
 	cut    bool          // the body ends in io.ErrUnexpectedEOF
 	reader io.ReadCloser // instead of body
 }
 
 func jsonReply(body string) reply { return reply{status: 200, body: body} }
 
-// script is a server that answers in turn, the last reply for ever, and keeps
+// script is a server that responds in turn, the last reply for ever, and keeps
 // what it was asked.
 type script struct {
 	mu       sync.Mutex
 	replies  []reply
 	requests []*http.Request
 	bodies   []string
-	me       string // what /v1/me answers; not counted
+	me       string // the response of /v1/me; not counted
 }
 
 func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {

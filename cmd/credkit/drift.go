@@ -18,14 +18,14 @@ import (
 )
 
 type driftCommand struct {
-	Operation  string `placeholder:"ID" help:"The operation that --file answers, such as listUsers."`
-	File       string `placeholder:"FILE" help:"An answer's JSON body; - is stdin. Default: ask the services that are set up."`
+	Operation  string `placeholder:"ID" help:"The operation of --file, such as listUsers."`
+	File       string `placeholder:"FILE" help:"A response's JSON body; - is stdin. Default: ask the services that are set up."`
 	Status     int    `placeholder:"CODE" help:"The HTTP status of --file. Default: the operation's success."`
 	Limit      count  `placeholder:"N" help:"Read at most so many elements of each live list."`
 	ShowValues bool   `help:"Show values as they came and not only their shape. The report then has personal data in it."`
 }
 
-// Run holds answers against openapi.yaml.
+// Run holds responses against openapi.yaml.
 func (c *driftCommand) Run(ctx context.Context, p *program) error {
 	if (c.File == "") != (c.Operation == "") {
 		return usagef("--operation and --file go together: credkit drift --operation listUsers --file users.json")
@@ -47,7 +47,7 @@ func (c *driftCommand) Run(ctx context.Context, p *program) error {
 	return errors.Join(err, c.print(p, reports))
 }
 
-// file checks a recorded answer.
+// file checks a recorded response.
 func (c *driftCommand) file(ctx context.Context, p *program, checker *drift.Checker) ([]*drift.Report, error) {
 	body := p.stdin
 	if c.File != "-" {
@@ -58,7 +58,7 @@ func (c *driftCommand) file(ctx context.Context, p *program, checker *drift.Chec
 		defer func() { _ = f.Close() }() // only read
 		body = f
 	}
-	report, err := checker.Check(ctx, drift.Answer{Operation: c.Operation, Status: c.Status, Body: body})
+	report, err := checker.Check(ctx, drift.Response{Operation: c.Operation, Status: c.Status, Body: body})
 	switch {
 	case report != nil:
 		return []*drift.Report{report}, err
@@ -72,7 +72,7 @@ func (c *driftCommand) file(ctx context.Context, p *program, checker *drift.Chec
 // is set up.
 func (c *driftCommand) live(ctx context.Context, p *program, checker *drift.Checker) ([]*drift.Report, error) {
 	if p.env(envCosmicID) == "" && p.env(envCosmicToken) == "" && p.env(envCertnID) == "" {
-		return nil, usagef("neither %s nor %s is set, so there is no service to ask\n  to check a recorded answer: credkit drift --operation listUsers --file users.json", envCosmicID, envCertnID)
+		return nil, usagef("neither %s nor %s is set, so there is no service to ask\n  to check a recorded response: credkit drift --operation listUsers --file users.json", envCosmicID, envCertnID)
 	}
 	recorder := checker.NewRecorder()
 	watch := facade.WithMiddleware(recorder.Middleware)
@@ -92,7 +92,7 @@ func (c *driftCommand) live(ctx context.Context, p *program, checker *drift.Chec
 		errs = append(errs, err)
 	}
 	if onThisMachine(p.env(envCosmicBase)) || onThisMachine(p.env(envCertnBase)) {
-		p.say("note: a server on this machine has answered: that is no evidence of the real service, and changes no grade")
+		p.say("note: a server on this machine has responded: that is no evidence of the real service, and changes no grade")
 	}
 	return recorder.Reports(), errors.Join(errs...)
 }

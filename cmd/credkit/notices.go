@@ -32,7 +32,7 @@ func (n notices) Handle(_ context.Context, r slog.Record) error {
 			wait = a.Value.Duration()
 		case a.Key == "operation":
 			operation = a.Value.String()
-		case a.Key == "because":
+		case a.Key == "reason":
 			because = a.Value.String()
 		}
 		return true

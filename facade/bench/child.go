@@ -28,7 +28,7 @@ func asChild(ctx context.Context, what string, args []string) error {
 	}
 }
 
-// serve runs a sandbox with so many certifications, in one answer, and prints
+// serve runs a sandbox with so many certifications, in one response, and prints
 // its address and an access token. It ends with its standard input.
 func serve(rows string) error {
 	n, err := strconv.Atoi(rows)

@@ -87,19 +87,19 @@ func oapiCodegen(t target) (peer, error) {
 	return peer{
 		name: generated,
 		list: func(ctx context.Context) (int, error) {
-			answer, err := c.ListCertificationsWithResponse(ctx, &stock.ListCertificationsParams{})
+			response, err := c.ListCertificationsWithResponse(ctx, &stock.ListCertificationsParams{})
 			if err != nil {
 				return 0, err
 			}
-			if answer.JSON200 == nil {
-				return 0, errors.New(answer.Status())
+			if response.JSON200 == nil {
+				return 0, errors.New(response.Status())
 			}
-			return len(answer.JSON200.Data), nil
+			return len(response.JSON200.Data), nil
 		},
 		me: func(ctx context.Context) error {
-			answer, err := c.GetMeWithResponse(ctx)
-			if err == nil && answer.JSON200 == nil {
-				err = errors.New(answer.Status())
+			response, err := c.GetMeWithResponse(ctx)
+			if err == nil && response.JSON200 == nil {
+				err = errors.New(response.Status())
 			}
 			return err
 		},

@@ -14,7 +14,7 @@ import (
 // today makes every run decode the same bytes.
 var today = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 
-// wholeList returns the sandbox's answer to a list of so many certifications,
+// wholeList returns the sandbox's response to a list of so many certifications,
 // unpaged.
 func wholeList(ctx context.Context, rows int) ([]byte, error) {
 	box, err := sandbox.New(sandbox.CertificationCount(rows), sandbox.Unpaged(), sandbox.Today(today))
@@ -38,7 +38,7 @@ func wholeList(ctx context.Context, rows int) ([]byte, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("the sandbox answers %s: %s", resp.Status, body)
+		err = fmt.Errorf("the sandbox responds %s: %s", resp.Status, body)
 	}
 	return body, err
 }
@@ -46,7 +46,7 @@ func wholeList(ctx context.Context, rows int) ([]byte, error) {
 // me is who everybody is.
 const me = `{"user":{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","email":"ada@example.com","display_name":"Ada Lovelace"},"scopes":["certification_records:read"]}`
 
-// memory answers every request with the same bytes, without a network.
+// memory responds to every request with the same bytes, without a network.
 type memory struct{ list []byte }
 
 // RoundTrip implements http.RoundTripper.

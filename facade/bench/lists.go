@@ -17,11 +17,11 @@ import (
 func lists(ctx context.Context, turns int) ([]line, error) {
 	var all []line
 	for _, rows := range []int{1, 10, 50, 10_000} {
-		answer, err := wholeList(ctx, rows)
+		response, err := wholeList(ctx, rows)
 		if err != nil {
 			return nil, err
 		}
-		clients, err := peers(target{"https://cosmic.test", "a-token", &http.Client{Transport: memory{answer}}})
+		clients, err := peers(target{"https://cosmic.test", "a-token", &http.Client{Transport: memory{response}}})
 		if err != nil {
 			return nil, err
 		}
@@ -39,7 +39,7 @@ func lists(ctx context.Context, turns int) ([]line, error) {
 		if err != nil {
 			return nil, err
 		}
-		what := fmt.Sprintf("a list of %s (%s)", count(uint64(rows)), size(uint64(len(answer))))
+		what := fmt.Sprintf("a list of %s (%s)", count(uint64(rows)), size(uint64(len(response))))
 		for i, c := range costs[1:] {
 			l := compare(what, costs[0], clients[i+1].name, c)
 			speed, bytes := reach(rows, clients[i+1].name)

@@ -37,7 +37,7 @@ func peaks(ctx context.Context, _ int) ([]line, error) {
 
 func peaksOf(ctx context.Context, s *server, rows int, names []string) ([]line, error) {
 	const most = 48 << 20
-	what := fmt.Sprintf("most memory resident, %s in one answer", count(uint64(rows)))
+	what := fmt.Sprintf("most memory resident, %s in one response", count(uint64(rows)))
 	ours, took, err := peak(ctx, s, rows, ours)
 	if err != nil {
 		return nil, err

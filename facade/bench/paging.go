@@ -17,7 +17,7 @@ const (
 	pause    = 20 * time.Millisecond // of the server, and of the consumer, for each page
 )
 
-// slow waits before each answer to a list.
+// slow waits before each response to a list.
 type slow struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.

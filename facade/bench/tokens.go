@@ -15,9 +15,9 @@ import (
 	"github.com/credkit/credkit-go/facade/auth"
 )
 
-// tokenServer answers token requests from memory.
+// tokenServer responds to token requests from memory.
 type tokenServer struct {
-	life  time.Duration // what the answers say
+	life  time.Duration // what the responses say
 	delay time.Duration
 	asked atomic.Int64
 }

@@ -8,8 +8,8 @@ import (
 // What to change in openapi.yaml, a sentence a rule. Each names the line.
 
 const (
-	adviceAnswer = "Nothing to change in openapi.yaml: the answer itself is broken. If it comes again, report it to the service."
-	seen         = "x-evidence {grade: observed, source: \"recording:<name>\"}"
+	adviceResponse = "Nothing to change in openapi.yaml: the response itself is broken. If it comes again, report it to the service."
+	seen           = "x-evidence {grade: observed, source: \"recording:<name>\"}"
 )
 
 func at(p part) string { return fmt.Sprintf("%s (line %d)", p.name, p.line) }
@@ -46,7 +46,7 @@ func adviceMissing(s *shape, f field) string {
 }
 
 func adviceNothing(s *shape) string {
-	return fmt.Sprintf("If the answer has a new form or a new envelope, describe it in %s.", at(s.part))
+	return fmt.Sprintf("If the response has a new form or a new envelope, describe it in %s.", at(s.part))
 }
 
 func adviceStatus(o *operation, status int, fallback *response) string {

@@ -17,8 +17,8 @@ import (
 	credkit "github.com/credkit/credkit-go"
 )
 
-// Checker holds answers against one specification. It keeps nothing between
-// answers and is safe for concurrent use.
+// Checker holds responses against one specification. It keeps nothing between
+// responses and is safe for concurrent use.
 type Checker struct {
 	operations map[string]*operation
 	showValues bool
@@ -33,7 +33,7 @@ type settings struct {
 	showValues bool
 }
 
-// WithSpec holds answers against this OpenAPI text in place of the embedded
+// WithSpec holds responses against this OpenAPI text in place of the embedded
 // openapi.yaml: a fork of it, or a later one. Line numbers are its lines.
 func WithSpec(text string) Option {
 	return func(s *settings) error {
@@ -55,7 +55,7 @@ func ShowValues() Option {
 }
 
 // New returns a checker for the embedded openapi.yaml. It fails on a
-// specification with parts that answers cannot be held against.
+// specification with parts that responses cannot be held against.
 func New(options ...Option) (*Checker, error) {
 	s := settings{spec: credkit.Spec}
 	for _, option := range options {
@@ -73,59 +73,59 @@ func New(options ...Option) (*Checker, error) {
 	return &Checker{operations: operations, showValues: s.showValues, tokenLimit: 8 << 20}, nil
 }
 
-// Operations returns the operationIds that answers can be held against,
+// Operations returns the operationIds that responses can be held against,
 // sorted.
 func (c *Checker) Operations() []string { return slices.Sorted(maps.Keys(c.operations)) }
 
-// Answer is what a service answered to one call.
-type Answer struct {
+// Response is what a service sent in response to one call.
+type Response struct {
 	// Operation is the operationId: "listCertifications".
 	Operation string
 	// Status is the HTTP status; 0 stands for the operation's 2xx.
 	Status int
-	// Header is the answer's header. Where it is nil, as for a body from a
+	// Header is the response's header. Where it is nil, as for a body from a
 	// file, neither the content type nor any header is looked at.
 	Header http.Header
 	// Body is read to its end and not closed; nil is an empty body.
 	Body io.Reader
 }
 
-// Check reads the answer and reports where it differs from the
-// specification, and which guesses it confirms. A broken answer is a finding.
+// Check reads the response and reports where it differs from the
+// specification, and which guesses it confirms. A broken response is a finding.
 // An error is an unknown operation, a body whose reader failed or a context
 // that ended; with the last two comes the report so far.
-func (c *Checker) Check(ctx context.Context, answer Answer) (*Report, error) {
-	op := c.operations[answer.Operation]
+func (c *Checker) Check(ctx context.Context, resp Response) (*Report, error) {
+	op := c.operations[resp.Operation]
 	if op == nil {
-		return nil, fmt.Errorf("drift: no operation %q in the specification; it has %s", answer.Operation, strings.Join(c.Operations(), ", "))
+		return nil, fmt.Errorf("drift: no operation %q in the specification; it has %s", resp.Operation, strings.Join(c.Operations(), ", "))
 	}
-	if answer.Status == 0 {
-		answer.Status = op.success
+	if resp.Status == 0 {
+		resp.Status = op.success
 	}
-	if answer.Body == nil {
-		answer.Body = http.NoBody
+	if resp.Body == nil {
+		resp.Body = http.NoBody
 	}
 	to := newCollector()
-	w := &walker{to: to, show: c.showValues, success: answer.Status/100 == 2}
-	body := &source{ctx: ctx, in: answer.Body}
-	err := c.answer(op, answer, w, body)
+	w := &walker{to: to, show: c.showValues, success: resp.Status/100 == 2}
+	body := &source{ctx: ctx, in: resp.Body}
+	err := c.response(op, resp, w, body)
 	report := &Report{
-		Operation: op.id, Status: answer.Status, Answers: 1,
+		Operation: op.id, Status: resp.Status, Responses: 1,
 		Bytes: body.read, Values: w.values, Dropped: to.dropped, Findings: to.finish(),
 	}
 	return report, err
 }
 
-func (c *Checker) answer(op *operation, answer Answer, w *walker, body *source) error {
-	declared, exact := op.answer(answer.Status)
+func (c *Checker) response(op *operation, resp Response, w *walker, body *source) error {
+	declared, exact := op.response(resp.Status)
 	if !exact {
 		at := op.part
 		if declared != nil {
 			at = declared.part
 		}
-		status := fmt.Sprint(answer.Status)
+		status := fmt.Sprint(resp.Status)
 		w.note(at, UndeclaredStatus, status, func() Finding {
-			return Finding{Severity: w.grave(), Want: "a declared status", Got: status, Advice: adviceStatus(op, answer.Status, declared)}
+			return Finding{Severity: w.grave(), Want: "a declared status", Got: status, Advice: adviceStatus(op, resp.Status, declared)}
 		})
 	}
 	if declared == nil {
@@ -134,11 +134,11 @@ func (c *Checker) answer(op *operation, answer Answer, w *walker, body *source) 
 	if exact {
 		w.confirm(&use{shape: &shape{kinds: anything}}, declared.part)
 	}
-	c.headers(declared, answer.Header, w)
+	c.headers(declared, resp.Header, w)
 	if declared.body == nil {
 		return body.drain()
 	}
-	return c.body(declared, answer, w, body)
+	return c.body(declared, resp, w, body)
 }
 
 func (c *Checker) headers(declared *response, header http.Header, w *walker) {
@@ -156,15 +156,15 @@ func (c *Checker) headers(declared *response, header http.Header, w *walker) {
 	}
 }
 
-// body holds the JSON of an answer against its schema.
-func (c *Checker) body(declared *response, answer Answer, w *walker, body *source) error {
+// body holds the JSON of a response against its schema.
+func (c *Checker) body(declared *response, resp Response, w *walker, body *source) error {
 	broken := func(rule Rule, want, got, advice string) {
 		w.note(declared.part, rule, "", func() Finding {
 			return Finding{Severity: w.grave(), Want: want, Got: got, Advice: advice}
 		})
 	}
-	if answer.Header != nil && !isJSON(answer.Header.Get("Content-Type")) {
-		got := answer.Header.Get("Content-Type")
+	if resp.Header != nil && !isJSON(resp.Header.Get("Content-Type")) {
+		got := resp.Header.Get("Content-Type")
 		if got == "" {
 			got = "none"
 		}
@@ -187,21 +187,21 @@ func (c *Checker) body(declared *response, answer Answer, w *walker, body *sourc
 	got := fmt.Sprintf("%d bytes", body.read)
 	switch {
 	case errors.Is(err, errStopped):
-		return nil // by the reader of the answer, not by the service
+		return nil // by the reader of the response, not by the service
 	case errors.Is(err, errTooLong):
-		broken(TooLong, "shorter strings", fmt.Sprintf("more than %d bytes", c.tokenLimit), adviceAnswer)
+		broken(TooLong, "shorter strings", fmt.Sprintf("more than %d bytes", c.tokenLimit), adviceResponse)
 		return nil
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		if body.read == 0 {
 			got = "an empty body"
 		}
-		broken(Truncated, "JSON with its end", got, adviceAnswer)
+		broken(Truncated, "JSON with its end", got, adviceResponse)
 		return nil
 	case errors.Is(err, errTrailing):
-		broken(NotJSON, "one JSON value", "more after its end", adviceAnswer)
+		broken(NotJSON, "one JSON value", "more after its end", adviceResponse)
 		return body.drain()
 	case errors.As(err, &malformed):
-		broken(NotJSON, "JSON", firstBytes(body.head), adviceAnswer)
+		broken(NotJSON, "JSON", firstBytes(body.head), adviceResponse)
 		return body.drain()
 	default:
 		return err

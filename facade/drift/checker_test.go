@@ -28,9 +28,9 @@ func newChecker(t *testing.T, options ...drift.Option) *drift.Checker {
 	return checker
 }
 
-func check(t *testing.T, checker *drift.Checker, answer drift.Answer) *drift.Report {
+func check(t *testing.T, checker *drift.Checker, response drift.Response) *drift.Report {
 	t.Helper()
-	report, err := checker.Check(t.Context(), answer)
+	report, err := checker.Check(t.Context(), response)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func jsonHeader() http.Header {
 	return http.Header{"Content-Type": {"application/json; charset=utf-8"}}
 }
 
-// TestDocumentedSamplesDoNotDiffer holds every example of an answer that
+// TestDocumentedSamplesDoNotDiffer holds every example of a response that
 // stands in openapi.yaml, the documented samples of both services among them.
 func TestDocumentedSamplesDoNotDiffer(t *testing.T) {
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(credkit.Spec))
@@ -63,7 +63,7 @@ func TestDocumentedSamplesDoNotDiffer(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					report := check(t, checker, drift.Answer{Operation: op.OperationID, Status: code, Header: jsonHeader(), Body: bytes.NewReader(body)})
+					report := check(t, checker, drift.Response{Operation: op.OperationID, Status: code, Header: jsonHeader(), Body: bytes.NewReader(body)})
 					if report.Differs() {
 						t.Errorf("%s %s, example %s: %v", op.OperationID, status, name, report.Findings)
 					}
@@ -89,7 +89,7 @@ func TestRecordingsDoNotDifferAndConfirmGuesses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report := check(t, checker, drift.Answer{Operation: operation, Body: bytes.NewReader(content)})
+		report := check(t, checker, drift.Response{Operation: operation, Body: bytes.NewReader(content)})
 		if report.Differs() {
 			t.Errorf("%s: %v", file, report.Findings)
 		}
@@ -113,9 +113,9 @@ func TestRecordingsDoNotDifferAndConfirmGuesses(t *testing.T) {
 	}
 }
 
-// TestBrokenAnswersAreFindings has the answers that are no JSON, or not all
+// TestBrokenResponsesAreFindings has the responses that are no JSON, or not all
 // of it, or say nothing.
-func TestBrokenAnswersAreFindings(t *testing.T) {
+func TestBrokenResponsesAreFindings(t *testing.T) {
 	html := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 	page := "<!doctype html><title>Sign in</title>"
 	checker := newChecker(t)
@@ -155,7 +155,7 @@ func TestBrokenAnswersAreFindings(t *testing.T) {
 		{"a retry header below zero", users, 429, http.Header{"Content-Type": {"application/json"}, "Retry-After": {"-1"}}, `{"detail":"wait"}`, rules{drift.WrongFormat: drift.Informs}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			report := check(t, checker, drift.Answer{Operation: test.operation, Status: test.status, Header: test.header, Body: strings.NewReader(test.body)})
+			report := check(t, checker, drift.Response{Operation: test.operation, Status: test.status, Header: test.header, Body: strings.NewReader(test.body)})
 			got := rules{}
 			for _, f := range report.Findings {
 				if f.Severity != drift.Confirms {
@@ -177,7 +177,7 @@ func TestBrokenAnswersAreFindings(t *testing.T) {
 type rules = map[drift.Rule]drift.Severity
 
 func TestGuessedStatusesAndHeadersAreConfirmed(t *testing.T) {
-	report := check(t, newChecker(t), drift.Answer{
+	report := check(t, newChecker(t), drift.Response{
 		Operation: users, Status: http.StatusTooManyRequests,
 		Header: http.Header{"Content-Type": {"application/json"}, "Retry-After": {"12"}},
 		Body:   strings.NewReader(`{"detail":"Request was throttled."}`),
@@ -189,17 +189,17 @@ func TestGuessedStatusesAndHeadersAreConfirmed(t *testing.T) {
 
 func TestErrorsAreNotFindings(t *testing.T) {
 	checker := newChecker(t)
-	if _, err := checker.Check(t.Context(), drift.Answer{Operation: "listUser"}); err == nil || !strings.Contains(err.Error(), "listUsers") {
+	if _, err := checker.Check(t.Context(), drift.Response{Operation: "listUser"}); err == nil || !strings.Contains(err.Error(), "listUsers") {
 		t.Errorf("an unknown operation: %v, want the ones there are", err)
 	}
 	broken := errors.New("the disk is gone")
-	report, err := checker.Check(t.Context(), drift.Answer{Operation: me, Body: io.MultiReader(strings.NewReader(`{"a":1,`), iotest.ErrReader(broken))})
+	report, err := checker.Check(t.Context(), drift.Response{Operation: me, Body: io.MultiReader(strings.NewReader(`{"a":1,`), iotest.ErrReader(broken))})
 	if !errors.Is(err, broken) || report == nil || report.Count(drift.Informs) != 1 {
 		t.Errorf("a reader that fails: %v, %v; want its error and what was found before", report, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := checker.Check(ctx, drift.Answer{Operation: me, Body: strings.NewReader(`{}`)}); !errors.Is(err, context.Canceled) {
+	if _, err := checker.Check(ctx, drift.Response{Operation: me, Body: strings.NewReader(`{}`)}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a context that ended: %v", err)
 	}
 }

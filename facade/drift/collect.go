@@ -1,10 +1,10 @@
 package drift
 
-// most is how many different findings a report holds; an answer keyed by data
+// most is how many different findings a report holds; a response keyed by data
 // could otherwise make one for each of its members.
 const most = 1000
 
-// collector gathers the findings of one answer.
+// collector gathers the findings of one response.
 type collector struct {
 	findings map[findingKey]*Finding
 	guesses  map[guessKey]*Finding
@@ -56,7 +56,7 @@ func (c *collector) tally(s *shape) *tally {
 	return t
 }
 
-// unseen lists the fields of a schema that no object of the answer had and
+// unseen lists the fields of a schema that no object of the response had and
 // that could hold a value of that kind and format: where a field has a new
 // name, its old one is among them.
 func (c *collector) unseen(s *shape, k kind, format string) (names []string) {

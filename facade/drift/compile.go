@@ -12,7 +12,7 @@ import (
 )
 
 // compiler turns a parsed specification into what the walk needs. What it
-// cannot hold an answer against is an error: a check that silently leaves
+// cannot hold a response against is an error: a check that silently leaves
 // something out would pass what is wrong.
 type compiler struct {
 	shapes   map[*openapi3.Schema]*shape
@@ -41,7 +41,7 @@ func compile(source string) (map[string]*operation, error) {
 		}
 	}
 	if err := errors.Join(c.problems...); err != nil {
-		return nil, fmt.Errorf("drift: the specification has parts that answers cannot be held against: %w", err)
+		return nil, fmt.Errorf("drift: the specification has parts that responses cannot be held against: %w", err)
 	}
 	return operations, nil
 }

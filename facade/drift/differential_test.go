@@ -46,15 +46,15 @@ func TestDriftAndAnotherValidatorAgree(t *testing.T) {
 			}
 		}
 		for range rounds {
-			answer := recording(t, file)
+			response := recording(t, file)
 			for range 1 + random.IntN(2) {
-				answer = change(random, answer)
+				response = change(random, response)
 			}
-			body, err := json.Marshal(answer)
+			body, err := json.Marshal(response)
 			if err != nil {
 				t.Fatal(err)
 			}
-			report := check(t, checker, drift.Answer{Operation: operation, Body: bytes.NewReader(body)})
+			report := check(t, checker, drift.Response{Operation: operation, Body: bytes.NewReader(body)})
 			breaks := slices.ContainsFunc(report.Findings, func(f drift.Finding) bool {
 				return f.Severity == drift.Breaks && f.Rule != drift.NothingKnown
 			})
@@ -74,7 +74,7 @@ func TestDriftAndAnotherValidatorAgree(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d changed answers, %d of them refused by both", 3*rounds, refused)
+	t.Logf("%d changed responses, %d of them refused by both", 3*rounds, refused)
 }
 
 func textualUUID(s string) error {
@@ -143,7 +143,7 @@ func FuzzCheck(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var reports [2]string
 		for i := range reports {
-			report := check(t, checker, drift.Answer{Operation: certifications, Body: bytes.NewReader(body)})
+			report := check(t, checker, drift.Response{Operation: certifications, Body: bytes.NewReader(body)})
 			text, err := json.Marshal(report)
 			if err != nil {
 				t.Fatal(err)
@@ -151,7 +151,7 @@ func FuzzCheck(f *testing.F) {
 			reports[i] = string(text)
 		}
 		if reports[0] != reports[1] {
-			t.Errorf("two reports of one answer:\n%s\n%s", reports[0], reports[1])
+			t.Errorf("two reports of one response:\n%s\n%s", reports[0], reports[1])
 		}
 	})
 }

@@ -1,10 +1,10 @@
-// Package drift holds real answers of the services against openapi.yaml and
+// Package drift holds real responses of the services against openapi.yaml and
 // says where the two differ: a field that the specification does not know, a
 // relied-on field that is missing, a wrong type or format, a new word of an
 // enum, a null where none is declared, a status that is not declared, an
-// answer that is no JSON or ends too early.
+// response that is no JSON or ends too early.
 //
-// Each [Finding] names the place in the answer (a JSON pointer), the line of
+// Each [Finding] names the place in the response (a JSON pointer), the line of
 // openapi.yaml that it is about and how sure that line was, a severity, and
 // what to change. Three severities tell what to do:
 //
@@ -14,10 +14,10 @@
 //   - [Confirms]: a part whose grade is inferred or assumed was seen as it is
 //     described, so its x-evidence can become observed.
 //
-// An answer is read once, token by token, and nothing of it is kept: a list of
+// A response is read once, token by token, and nothing of it is kept: a list of
 // a gigabyte needs no more memory than a list of one. Values are named by
 // their shape, string(36, uuid), and never by their content, unless
 // [ShowValues] is given; so are member names that look like data.
 //
-// A [Recorder] does the same for the live answers of a facade client.
+// A [Recorder] does the same for the live responses of a facade client.
 package drift

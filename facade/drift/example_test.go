@@ -15,7 +15,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	report, err := checker.Check(context.Background(), drift.Answer{
+	report, err := checker.Check(context.Background(), drift.Response{
 		Operation: "listUsers",
 		Body:      strings.NewReader(`{"results": [{"id": "123e4567-e89b-12d3-a456-426614174000", "is_active": true}]}`),
 	})

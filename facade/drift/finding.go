@@ -7,9 +7,9 @@ type Severity string
 
 // The severities, gravest first.
 const (
-	// Breaks: the answer does not keep what credkit relies on.
+	// Breaks: the response does not keep what credkit relies on.
 	Breaks Severity = "breaks us"
-	// Informs: the answer has more than openapi.yaml knows.
+	// Informs: the response has more than openapi.yaml knows.
 	Informs Severity = "new information"
 	// Confirms: a part that was inferred or assumed is as it is described.
 	Confirms Severity = "confirms a guess"
@@ -43,14 +43,14 @@ const (
 	// UndeclaredStatus is a status that the operation does not declare by
 	// its number.
 	UndeclaredStatus Rule = "undeclared status"
-	// WrongContentType is an answer that does not call itself JSON.
+	// WrongContentType is a response that does not call itself JSON.
 	WrongContentType Rule = "wrong content type"
 	// NotJSON is a body that is no JSON, or has more after its end.
 	NotJSON Rule = "not JSON"
 	// Truncated is a body that ends before its JSON does, or is empty.
 	Truncated Rule = "truncated"
 	// TooLong is a single string or number beyond what is held in memory;
-	// the rest of the answer is not looked at.
+	// the rest of the response is not looked at.
 	TooLong Rule = "too long"
 	// BadText is a string that is not UTF-8.
 	BadText Rule = "bad text"
@@ -59,13 +59,13 @@ const (
 )
 
 // Finding is one difference, or one guess that holds, wherever and however
-// often it was seen in an answer.
+// often it was seen in a response.
 type Finding struct {
 	Severity Severity `json:"severity"`
 	Rule     Rule     `json:"rule"`
 	// Path is the JSON pointer (RFC 6901) with * for each list index and each
 	// member name that is data: /data/*/issued_on. It is empty for the
-	// answer as a whole.
+	// response as a whole.
 	Path string `json:"path"`
 	// First is the pointer of the first place: /data/17/issued_on.
 	First string `json:"first"`
@@ -107,7 +107,7 @@ type findingKey struct {
 
 func place(pointer string) string {
 	if pointer == "" {
-		return "the answer as a whole"
+		return "the response as a whole"
 	}
 	return pointer
 }

@@ -65,7 +65,7 @@ func TestALargeListNeedsNoMoreMemory(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	const elements = 130_000
 	body := &endless{left: elements, long: strings.Repeat("a field that nobody described ", 50)}
-	report := check(t, checker, drift.Answer{Operation: certifications, Body: body})
+	report := check(t, checker, drift.Response{Operation: certifications, Body: body})
 	if body.sent < 200_000_000 {
 		t.Fatalf("only %d bytes were made", body.sent)
 	}
@@ -80,7 +80,7 @@ func TestALargeListNeedsNoMoreMemory(t *testing.T) {
 }
 
 func TestOneEndlessStringIsNotHeld(t *testing.T) {
-	report := check(t, newChecker(t), drift.Answer{Operation: me, Body: io.MultiReader(
+	report := check(t, newChecker(t), drift.Response{Operation: me, Body: io.MultiReader(
 		&stringOf{text: `{"user":{"display_name":"`}, &stringOf{text: "a", times: 100 << 20})})
 	if report.Findings[0].Rule != drift.TooLong || report.Bytes > 32<<20 {
 		t.Errorf("%d bytes were read: %v", report.Bytes, report.Findings)

@@ -111,7 +111,7 @@ type field struct {
 	use      *use
 }
 
-// response is one declared answer of an operation.
+// response is one declared response of an operation.
 type response struct {
 	part    part
 	body    *use // nil if no JSON body is declared
@@ -127,9 +127,9 @@ type operation struct {
 	responses  map[string]*response
 }
 
-// answer finds the response for a status: by its number, by its class (4XX),
+// response finds the response for a status: by its number, by its class (4XX),
 // or the default. exact is false for the default.
-func (o *operation) answer(status int) (r *response, exact bool) {
+func (o *operation) response(status int) (r *response, exact bool) {
 	if r = o.responses[fmt.Sprint(status)]; r != nil {
 		return r, true
 	}

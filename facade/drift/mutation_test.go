@@ -11,7 +11,7 @@ import (
 	"github.com/credkit/credkit-go/facade/drift"
 )
 
-// mutation is a recorded answer that was changed, and the difference that
+// mutation is a recorded response that was changed, and the difference that
 // must be found in it.
 type mutation struct {
 	name      string
@@ -101,14 +101,14 @@ var mutations = []mutation{
 		drift.UndeclaredStatus, "", drift.Informs, "CosmicError", "'451' of getMe"},
 }
 
-// TestSeededMutations changes recorded answers one at a time: each change is
+// TestSeededMutations changes recorded responses one at a time: each change is
 // found where it is, and nothing but what it touched is.
 func TestSeededMutations(t *testing.T) {
 	checker := newChecker(t)
 	found := 0
 	for _, m := range mutations {
 		t.Run(m.name, func(t *testing.T) {
-			report := check(t, checker, drift.Answer{Operation: m.operation, Status: m.status, Body: m.body(t)})
+			report := check(t, checker, drift.Response{Operation: m.operation, Status: m.status, Body: m.body(t)})
 			if !report.Differs() {
 				t.Fatal("no difference was found")
 			}

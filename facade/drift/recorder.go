@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// Recorder holds the live answers of a client against the specification while
-// the client reads them. It is a middleware: the client's answers and errors
+// Recorder holds the live responses of a client against the specification while
+// the client reads them. It is a middleware: the client's responses and errors
 // are what they would be without it. It is safe for concurrent use.
 type Recorder struct {
 	checker *Checker
@@ -31,7 +31,7 @@ func (c *Checker) NewRecorder() *Recorder {
 }
 
 // Reports returns what was seen so far, one report for each operation and
-// status, sorted by both. An answer counts once its body is closed.
+// status, sorted by both. A response counts once its body is closed.
 func (r *Recorder) Reports() []*Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -58,7 +58,7 @@ func (r *Recorder) add(report *Report) {
 	r.reports[key] = report
 }
 
-// Middleware returns a transport that hands each answer on and holds a copy
+// Middleware returns a transport that hands each response on and holds a copy
 // of it against the specification as it is read. What is no operation of the
 // specification, such as a token request, is only handed on. nil stands for
 // [http.DefaultTransport].
@@ -105,11 +105,11 @@ func (c *Checker) operationOf(method string, u *url.URL) (id string) {
 func (r *Recorder) tee(id string, request *http.Request, response *http.Response) io.ReadCloser {
 	out, in := io.Pipe()
 	t := &tee{body: response.Body, to: in, done: make(chan struct{})}
-	answer := Answer{Operation: id, Status: response.StatusCode, Header: response.Header.Clone(), Body: out}
+	check := Response{Operation: id, Status: response.StatusCode, Header: response.Header.Clone(), Body: out}
 	go func() {
 		defer close(t.done)
 		defer out.Close()
-		report, _ := r.checker.Check(request.Context(), answer)
+		report, _ := r.checker.Check(request.Context(), check)
 		if report != nil {
 			r.add(report)
 		}
@@ -141,7 +141,7 @@ func (t *tee) Read(p []byte) (int, error) {
 }
 
 // Close closes the body and waits for the check. A reader that stops early is
-// no cut answer.
+// no cut response.
 func (t *tee) Close() error {
 	_ = t.to.CloseWithError(errStopped)
 	<-t.done

@@ -11,9 +11,9 @@ import (
 	"github.com/credkit/credkit-go/facade/drift"
 )
 
-type answers func(*http.Request) (*http.Response, error)
+type responses func(*http.Request) (*http.Response, error)
 
-func (f answers) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+func (f responses) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func reply(status int, body string) *http.Response {
 	return &http.Response{StatusCode: status, Header: jsonHeader(), Body: io.NopCloser(strings.NewReader(body))}
@@ -41,7 +41,7 @@ func get(t *testing.T, transport http.RoundTripper, address string, read int64) 
 
 const everything = 1 << 30
 
-func TestLiveAnswersAreHeldAndHandedOn(t *testing.T) {
+func TestLiveResponsesAreHeldAndHandedOn(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	bodies := map[string]string{
 		"/some/prefix/v1/certifications": `{"data":[{"id":"none"}]}`,
@@ -49,7 +49,7 @@ func TestLiveAnswersAreHeldAndHandedOn(t *testing.T) {
 		"/auth/v1/oauth/token":           `{"access_token":"a"}`,
 	}
 	recorder := newChecker(t).NewRecorder()
-	transport := recorder.Middleware(answers(func(r *http.Request) (*http.Response, error) {
+	transport := recorder.Middleware(responses(func(r *http.Request) (*http.Response, error) {
 		return reply(http.StatusOK, bodies[r.URL.Path]), nil
 	}))
 	for range 3 {
@@ -64,19 +64,19 @@ func TestLiveAnswersAreHeldAndHandedOn(t *testing.T) {
 		t.Fatalf("reports: %+v", reports)
 	}
 	first := reports[0]
-	if first.Answers != 3 || len(first.Findings) != 1 || first.Findings[0].Count != 3 || first.Findings[0].Rule != drift.WrongFormat {
-		t.Errorf("three answers with the same finding: %+v", first)
+	if first.Responses != 3 || len(first.Findings) != 1 || first.Findings[0].Count != 3 || first.Findings[0].Rule != drift.WrongFormat {
+		t.Errorf("three responses with the same finding: %+v", first)
 	}
 	if reports[1].Differs() {
 		t.Errorf("an empty list differs: %v", reports[1].Findings)
 	}
 }
 
-func TestAReaderThatStopsEarlyIsNoCutAnswer(t *testing.T) {
+func TestAReaderThatStopsEarlyIsNoCutResponse(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	recorder := newChecker(t).NewRecorder()
 	body := `{"data":[` + strings.Repeat(`{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a"},`, 10000)
-	transport := recorder.Middleware(answers(func(*http.Request) (*http.Response, error) { return reply(http.StatusOK, body), nil }))
+	transport := recorder.Middleware(responses(func(*http.Request) (*http.Response, error) { return reply(http.StatusOK, body), nil }))
 	get(t, transport, "https://example.com/v1/certifications", 5000)
 	if reports := recorder.Reports(); len(reports) != 1 || reports[0].Differs() {
 		t.Errorf("stopped by the reader: %+v", reports)

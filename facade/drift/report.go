@@ -8,24 +8,24 @@ import (
 	"strings"
 )
 
-// Report is what one answer, or several to the same operation with the same
+// Report is what one response, or several to the same operation with the same
 // status, showed.
 type Report struct {
-	// Operation and Status are what was answered.
+	// Operation and Status are what was requested and the status of the response.
 	Operation string `json:"operation"`
 	Status    int    `json:"status"`
-	// Answers is how many answers are in the report; Bytes and Values are
+	// Responses is how many responses are in the report; Bytes and Values are
 	// how much of JSON they had.
-	Answers int64 `json:"answers"`
-	Bytes   int64 `json:"bytes"`
-	Values  int64 `json:"values"`
+	Responses int64 `json:"responses"`
+	Bytes     int64 `json:"bytes"`
+	Values    int64 `json:"values"`
 	// Findings are sorted by severity, then by path.
 	Findings []Finding `json:"findings"`
 	// Dropped counts differences beyond the 1,000th kind.
 	Dropped int64 `json:"dropped,omitempty"`
 }
 
-// Differs reports whether the answer differs from the specification in any
+// Differs reports whether the response differs from the specification in any
 // way. A guess that is confirmed is no difference.
 func (r *Report) Differs() bool {
 	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity != Confirms })
@@ -41,10 +41,10 @@ func (r *Report) Count(s Severity) (n int) {
 	return n
 }
 
-// Merge adds the findings of another answer to the same operation with the
+// Merge adds the findings of another response to the same operation with the
 // same status.
 func (r *Report) Merge(other *Report) {
-	r.Answers += other.Answers
+	r.Responses += other.Responses
 	r.Bytes += other.Bytes
 	r.Values += other.Values
 	r.Dropped += other.Dropped
@@ -114,8 +114,8 @@ func (r *Report) WriteText(w io.Writer) error {
 
 func (r *Report) summary() string {
 	what := fmt.Sprintf("%d values, %d bytes", r.Values, r.Bytes)
-	if r.Answers > 1 {
-		what = fmt.Sprintf("%d answers, %s", r.Answers, what)
+	if r.Responses > 1 {
+		what = fmt.Sprintf("%d responses, %s", r.Responses, what)
 	}
 	verdict := "as described"
 	if r.Differs() {

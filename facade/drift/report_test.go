@@ -11,7 +11,7 @@ import (
 )
 
 func TestTheLineIsThatOfTheSpecification(t *testing.T) {
-	report := check(t, newChecker(t), drift.Answer{Operation: certifications, Body: strings.NewReader(`{"data":[{"id":1}]}`)})
+	report := check(t, newChecker(t), drift.Response{Operation: certifications, Body: strings.NewReader(`{"data":[{"id":1}]}`)})
 	lines := strings.Split(credkit.Spec, "\n")
 	for _, f := range report.Findings {
 		if f.Rule == drift.WrongType && strings.TrimSpace(lines[f.Line-1]) != "id:" {
@@ -23,7 +23,7 @@ func TestTheLineIsThatOfTheSpecification(t *testing.T) {
 func TestTheSameFindingInManyElementsIsOne(t *testing.T) {
 	element := `{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","issued_on":"soon","badge":7}`
 	body := `{"data":[` + strings.Repeat(element+",", 9999) + element + `]}`
-	report := check(t, newChecker(t), drift.Answer{Operation: certifications, Body: strings.NewReader(body)})
+	report := check(t, newChecker(t), drift.Response{Operation: certifications, Body: strings.NewReader(body)})
 	if len(report.Findings) != 2 {
 		t.Fatalf("%d findings, want 2", len(report.Findings))
 	}
@@ -39,9 +39,9 @@ func TestNoContentIsShown(t *testing.T) {
 	body := `{"data":[{"id":"SECRET-1","lifecycle_status":"SECRET-2","issued_on":"SECRET-3","secret.4@example.com":"SECRET-5",
 		"external_id":17171717,"new":"SECRET-6","certification_type":{"3c90c3cc-0d44-4b50-8888-8dd25736052a":{"a":"SECRET-7"}}}],"page":"SECRET-8"}`
 	hidden := []string{"SECRET", "secret", "17171717", "3c90c3cc"}
-	answer := func() drift.Answer { return drift.Answer{Operation: certifications, Body: strings.NewReader(body)} }
+	response := func() drift.Response { return drift.Response{Operation: certifications, Body: strings.NewReader(body)} }
 
-	report := check(t, newChecker(t), answer())
+	report := check(t, newChecker(t), response())
 	shown := render(t, report)
 	for _, secret := range hidden {
 		if strings.Contains(shown, secret) {
@@ -52,7 +52,7 @@ func TestNoContentIsShown(t *testing.T) {
 		t.Errorf("the shapes are not in the report:\n%s", shown)
 	}
 
-	shown = render(t, check(t, newChecker(t, drift.ShowValues()), answer()))
+	shown = render(t, check(t, newChecker(t, drift.ShowValues()), response()))
 	for _, secret := range []string{"SECRET-1", "SECRET-2", "SECRET-3", "SECRET-6", "SECRET-8", "secret.4@example.com"} {
 		if !strings.Contains(shown, secret) {
 			t.Errorf("values are shown on request, but %s is not:\n%s", secret, shown)
@@ -81,14 +81,14 @@ func TestAnObjectKeyedByDataDoesNotFillTheReport(t *testing.T) {
 		fmt.Fprintf(&body, `,"k%c%c%c%c":%d`, 'a'+i%26, 'a'+i/26%26, 'a'+i/676%26, 'a'+i/17576%26, i)
 	}
 	body.WriteString(`}`)
-	report := check(t, newChecker(t), drift.Answer{Operation: me, Body: strings.NewReader(body.String())})
+	report := check(t, newChecker(t), drift.Response{Operation: me, Body: strings.NewReader(body.String())})
 	if len(report.Findings) != 1000 || report.Dropped != 4000 {
 		t.Errorf("%d findings and %d dropped, want 1000 and 4000", len(report.Findings), report.Dropped)
 	}
 }
 
 func TestTheTextSaysWhereAndWhatToDo(t *testing.T) {
-	report := check(t, newChecker(t), drift.Answer{Operation: certifications, Body: strings.NewReader(
+	report := check(t, newChecker(t), drift.Response{Operation: certifications, Body: strings.NewReader(
 		`{"data":[{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","issued_on":"2024-02-30","certification_type":{"status":"active"}}]}`)})
 	var text strings.Builder
 	if err := report.WriteText(&text); err != nil {

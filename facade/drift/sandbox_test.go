@@ -30,7 +30,7 @@ import (
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
-// referee holds requests and answers against openapi.yaml by a library that
+// referee holds requests and responses against openapi.yaml by a library that
 // is not ours: kin-openapi's filter.
 type referee struct {
 	spec *openapi3.T
@@ -86,16 +86,16 @@ func (r *referee) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	answered, err := io.ReadAll(response.Body)
+	received, err := io.ReadAll(response.Body)
 	if err := errors.Join(err, response.Body.Close()); err != nil {
 		return nil, err
 	}
-	response.Body = io.NopCloser(bytes.NewReader(answered))
-	r.judge(route, request, sent, response, answered)
+	response.Body = io.NopCloser(bytes.NewReader(received))
+	r.judge(route, request, sent, response, received)
 	return response, nil
 }
 
-func (r *referee) judge(route *routers.Route, request *http.Request, sent []byte, response *http.Response, answered []byte) {
+func (r *referee) judge(route *routers.Route, request *http.Request, sent []byte, response *http.Response, received []byte) {
 	copied := request.Clone(context.Background())
 	copied.Body = io.NopCloser(bytes.NewReader(sent))
 	input := &openapi3filter.RequestValidationInput{
@@ -124,9 +124,9 @@ func (r *referee) judge(route *routers.Route, request *http.Request, sent []byte
 	}
 	options := *input.Options
 	options.IncludeResponseStatus = true
-	fault("answer "+string(answered), openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+	fault("response "+string(received), openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: input, Status: response.StatusCode, Header: response.Header,
-		Body: io.NopCloser(bytes.NewReader(answered)), Options: &options,
+		Body: io.NopCloser(bytes.NewReader(received)), Options: &options,
 	}))
 }
 
@@ -222,7 +222,7 @@ func TestTheSandboxAndTheFacadeKeepToTheSpecification(t *testing.T) {
 				}
 				for request, status := range h.refused(t) {
 					if status < 400 && name != "a first-party session" {
-						t.Errorf("%s was answered %d", request, status)
+						t.Errorf("%s got %d", request, status)
 					}
 				}
 				h.RefuseAccessTokens()
@@ -239,7 +239,7 @@ func TestTheSandboxAndTheFacadeKeepToTheSpecification(t *testing.T) {
 	for _, service := range []spec.Service{cosmic.Service, certn.Service} {
 		for _, op := range service.Operations {
 			if !walked[fmt.Sprintf("%s %d", op.ID, op.Success)] {
-				t.Errorf("no answer of %s was judged: call it in walk, unless it is a list: then it has no method", op.ID)
+				t.Errorf("no response of %s was judged: call it in walk, unless it is a list: then it has no method", op.ID)
 			}
 			if judged[fmt.Sprintf("%s 401", op.ID)] == 0 {
 				t.Errorf("no 401 of %s was judged", op.ID)
@@ -256,18 +256,18 @@ func TestTheSandboxAndTheFacadeKeepToTheSpecification(t *testing.T) {
 		"createCertification 400", "listUsers 404", "listUsers 410", "listUsers 429",
 	} {
 		if judged[want] == 0 {
-			t.Errorf("no answer was %s", want)
+			t.Errorf("no response was %s", want)
 		}
 	}
 	total := 0
 	for _, n := range judged {
 		total += n
 	}
-	t.Logf("%d requests and answers were judged: %v", total, judged)
+	t.Logf("%d requests and responses were judged: %v", total, judged)
 }
 
 // refused makes requests that are wrong, past the facade, and returns how
-// each was answered.
+// each got.
 func (h *house) refused(t *testing.T) map[string]int {
 	t.Helper()
 	statuses := map[string]int{}
@@ -327,11 +327,11 @@ func TestTheRefereeSees(t *testing.T) {
 		options []sandbox.Option
 		want    string
 	}{
-		"a bare array":         {[]sandbox.Option{sandbox.BareArray()}, "listUsers 200, answer ["},
-		"an HTML error":        {[]sandbox.Option{sandbox.APIErrorShape(sandbox.HTMLErrors)}, "listCertifications 400, answer"},
-		"an id that is none":   {[]sandbox.Option{sandbox.Certifications(json.RawMessage(`{"id":"none"}`))}, "listCertifications 200, answer"},
-		"a day that is none":   {[]sandbox.Option{sandbox.Certifications(json.RawMessage(`{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","issued_on":"2023-13-25"}`))}, "listCertifications 200, answer"},
-		"a user without an id": {[]sandbox.Option{sandbox.CertnUsers(json.RawMessage(`{"email":"ada@example.com"}`))}, "listUsers 200, answer"},
+		"a bare array":         {[]sandbox.Option{sandbox.BareArray()}, "listUsers 200, response ["},
+		"an HTML error":        {[]sandbox.Option{sandbox.APIErrorShape(sandbox.HTMLErrors)}, "listCertifications 400, response"},
+		"an id that is none":   {[]sandbox.Option{sandbox.Certifications(json.RawMessage(`{"id":"none"}`))}, "listCertifications 200, response"},
+		"a day that is none":   {[]sandbox.Option{sandbox.Certifications(json.RawMessage(`{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","issued_on":"2023-13-25"}`))}, "listCertifications 200, response"},
+		"a user without an id": {[]sandbox.Option{sandbox.CertnUsers(json.RawMessage(`{"email":"ada@example.com"}`))}, "listUsers 200, response"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t, test.options...)

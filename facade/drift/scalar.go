@@ -53,7 +53,7 @@ func isDateTime(s string) bool {
 	return t.UnmarshalText([]byte(s)) == nil
 }
 
-// scalar is a string, number, boolean or null as it stood in the answer.
+// scalar is a string, number, boolean or null as it stood in the response.
 type scalar struct {
 	kind   kind
 	text   string // of a string without its quotes, or the token itself

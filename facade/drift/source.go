@@ -11,8 +11,8 @@ var (
 	errTooLong = errors.New("drift: a value is too long")
 	// errTrailing: the body goes on after its JSON.
 	errTrailing = errors.New("drift: more after the end")
-	// errStopped: whoever read the answer had enough of it.
-	errStopped = errors.New("drift: the answer was not read to its end")
+	// errStopped: whoever read the response had enough of it.
+	errStopped = errors.New("drift: the response was not read to its end")
 )
 
 // source is the body on its way to the decoder: it counts, ends with the

@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// walker reads one answer and holds it against the shape that is declared.
+// walker reads one response and holds it against the shape that is declared.
 // It keeps where it is and nothing of what it has read.
 type walker struct {
 	dec     *jsontext.Decoder
@@ -51,7 +51,7 @@ func (w *walker) confirm(u *use, at part) {
 	}
 }
 
-// grave is the severity of an answer that is wrong as a whole: errors are read
+// grave is the severity of a response that is wrong as a whole: errors are read
 // for what is there, a success is relied on.
 func (w *walker) grave() Severity {
 	if w.success {
@@ -108,7 +108,7 @@ func (w *walker) scalar(u *use, s scalar) {
 	}
 	if !s.intact {
 		w.note(u.part, BadText, "", func() Finding {
-			return Finding{Severity: Informs, Want: "UTF-8", Got: w.got(s), Advice: adviceAnswer}
+			return Finding{Severity: Informs, Want: "UTF-8", Got: w.got(s), Advice: adviceResponse}
 		})
 	}
 	if !w.format(u, s) || !w.word(u, s) {
@@ -218,7 +218,7 @@ func (w *walker) object(s *shape) error {
 		w.push(step{name: name})
 		if w.seen[mine+i] {
 			w.note(s.fields[i].use.part, DuplicateField, "", func() Finding {
-				return Finding{Severity: Breaks, Want: "one member of that name", Got: "two", Advice: adviceAnswer}
+				return Finding{Severity: Breaks, Want: "one member of that name", Got: "two", Advice: adviceResponse}
 			})
 		}
 		w.seen[mine+i] = true

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// TooLargeError says that an answer was longer than its reader allows.
+// TooLargeError says that a response was longer than its reader allows.
 type TooLargeError struct {
 	// Limit is the number of bytes that would have been read.
 	Limit int64
@@ -14,7 +14,7 @@ type TooLargeError struct {
 
 // Error implements error.
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("the answer is longer than %d bytes", e.Limit)
+	return fmt.Sprintf("the response is longer than %d bytes", e.Limit)
 }
 
 // ReadAll reads r to its end. Past limit bytes it stops with the first limit

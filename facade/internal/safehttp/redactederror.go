@@ -26,7 +26,7 @@ func (e *redactedError) GoString() string     { return e.text }
 func (e *redactedError) Is(target error) bool { return errors.Is(*e.err.err, target) }
 func (e *redactedError) As(target any) bool   { return errors.As(*e.err.err, target) }
 
-// NewRedactedError returns an error that prints as text and answers errors.Is
+// NewRedactedError returns an error that prints as text and is found by errors.Is
 // and errors.As as err does.
 func NewRedactedError(text string, err error) error {
 	return &redactedError{text: text, err: hiddenError{&err}}
@@ -35,7 +35,7 @@ func NewRedactedError(text string, err error) error {
 // RedactError is [Secrets.RedactError] where no secret is known.
 func RedactError(err error, keep ...string) error { return Secrets{}.RedactError(err, keep...) }
 
-// RedactError returns an error that prints as err does, redacted, and answers
+// RedactError returns an error that prints as err does, redacted, and is found by
 // errors.Is and errors.As as err does; err itself if it is of this function
 // already, nil for nil. The method and the URL that net/http puts in front are
 // dropped: who made the request says where it went. The paths that package os

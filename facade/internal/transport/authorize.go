@@ -17,17 +17,17 @@ func (e *CredentialsError) Error() string { return e.Err.Error() }
 // Unwrap returns the error of the token's source.
 func (e *CredentialsError) Unwrap() error { return e.Err }
 
-// authorized puts a token into the request, before the call takes its turn
+// authorize puts a token into the request, before the call takes its turn
 // under the limit: a call without a token takes none. A token that the server
 // refuses with 401 is renewed by identity and the call made once more, if its
-// body can be sent again; a second refusal is the answer.
-func authorized(next Handler, source auth.Source) Handler {
+// body can be sent again; a second refusal is the response.
+func authorize(next Handler, source auth.Source) Handler {
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
 		token, err := source.Token(ctx)
 		if err != nil {
 			return nil, &CredentialsError{err}
 		}
-		call.carry(token)
+		call.setToken(token)
 		resp, err := next(ctx, call)
 		if err != nil || resp.StatusCode != http.StatusUnauthorized {
 			return resp, err
@@ -45,20 +45,20 @@ func authorized(next Handler, source auth.Source) Handler {
 			return resp, nil
 		}
 		discard(resp)
-		call.carry(renewed)
+		call.setToken(renewed)
 		return next(ctx, call)
 	}
 }
 
-// current replaces a token that has expired while its call waited for its turn.
-func current(next Handler, source auth.Source) Handler {
+// replaceExpired replaces a token that has expired while its call waited for its turn.
+func replaceExpired(next Handler, source auth.Source) Handler {
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
 		if ends := call.Token.Expires(); !ends.IsZero() && !time.Now().Before(ends) {
 			token, err := source.Token(ctx)
 			if err != nil {
 				return nil, &CredentialsError{err}
 			}
-			call.carry(token)
+			call.setToken(token)
 		}
 		return next(ctx, call)
 	}
@@ -70,10 +70,10 @@ func (c *Call) repeatable() bool {
 	return c.Request.Body == nil || c.Request.Body == http.NoBody || c.Request.GetBody != nil
 }
 
-// carry sets the token in the call's request. The call is the chain's own, but
+// setToken sets the token in the call's request. The call is the chain's own, but
 // a request that was sent is not changed any more: a transport may read it
 // still, also after it has failed.
-func (c *Call) carry(token auth.Token) {
+func (c *Call) setToken(token auth.Token) {
 	if c.Attempts > 0 {
 		c.Request = c.Request.Clone(c.Request.Context())
 	}

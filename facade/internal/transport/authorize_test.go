@@ -41,7 +41,7 @@ func (r *renewing) Renew(_ context.Context, rejected auth.Token) (auth.Token, er
 	return auth.NewToken(r.token, time.Time{}), nil
 }
 
-// only answers 401 to any token but one.
+// only responds with 401 to any token but one.
 func only(token string, seen *[]string) *http.Client {
 	return &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 		body := ""
@@ -74,7 +74,7 @@ func TestA401RenewsOnceAndReplaysTheBody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var seen []string
 			limiter := &counting{}
-			h := New(Config{Origin: "https://a.test", Source: test.source, HTTPClient: only(test.accepts, &seen), Budget: NewBudget(0), MaxAnswer: 1 << 20, Limiter: NewWindows(nil, limiter)})
+			h := New(Config{Origin: "https://a.test", Source: test.source, HTTPClient: only(test.accepts, &seen), Budget: NewBudget(0), MaxResponseBytes: 1 << 20, Limiter: NewRateLimiter(nil, limiter)})
 			call := create(t, "https://a.test")
 			resp, err := h(t.Context(), call)
 			if err != nil || resp.StatusCode != test.status || len(seen) != test.requests || call.Attempts != test.requests || limiter.n != test.requests {
@@ -92,7 +92,7 @@ func TestA401RenewsOnceAndReplaysTheBody(t *testing.T) {
 func TestABodyThatCannotBeSentAgainIsNot(t *testing.T) {
 	var seen []string
 	source := &renewing{token: "t"}
-	h := New(Config{Origin: "https://a.test", Source: source, HTTPClient: only("t!", &seen), Budget: NewBudget(0), MaxAnswer: 1 << 20})
+	h := New(Config{Origin: "https://a.test", Source: source, HTTPClient: only("t!", &seen), Budget: NewBudget(0), MaxResponseBytes: 1 << 20})
 	call := create(t, "https://a.test")
 	call.Request.GetBody = nil
 	if resp, err := h(t.Context(), call); err != nil || resp.StatusCode != 401 || len(seen) != 1 || source.renewed != 0 {
@@ -104,7 +104,7 @@ func TestNoTokenIsNoRequest(t *testing.T) {
 	var seen []string
 	broken := errors.New("no session")
 	limiter := &counting{}
-	h := New(Config{Origin: "https://a.test", Source: &renewing{err: broken}, HTTPClient: only("t", &seen), Budget: NewBudget(0), MaxAnswer: 1 << 20, Limiter: NewWindows(nil, limiter)})
+	h := New(Config{Origin: "https://a.test", Source: &renewing{err: broken}, HTTPClient: only("t", &seen), Budget: NewBudget(0), MaxResponseBytes: 1 << 20, Limiter: NewRateLimiter(nil, limiter)})
 	get, _ := http.NewRequest(http.MethodGet, "https://a.test/v1/me", http.NoBody)
 	_, err := h(t.Context(), &Call{Operation: operation(t, cosmic.OpGetMe), Request: get})
 	var credentials *CredentialsError
@@ -122,10 +122,10 @@ func (c *counting) Refused(time.Duration)      {}
 // the renewal after a 401 fails.
 func TestCredentialsThatFailUseUpNoLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limiter := NewWindows([]spec.RateLimit{{Requests: 2, Window: time.Hour}}, nil)
+		limiter := NewRateLimiter([]spec.RateLimit{{Requests: 2, Window: time.Hour}}, nil)
 		source := &renewing{err: errors.New("no session")}
 		var seen []string
-		h := New(Config{Origin: "https://a.test", Source: source, HTTPClient: only("t", &seen), Budget: NewBudget(0), MaxAnswer: 1 << 20, Limiter: limiter})
+		h := New(Config{Origin: "https://a.test", Source: source, HTTPClient: only("t", &seen), Budget: NewBudget(0), MaxResponseBytes: 1 << 20, Limiter: limiter})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		for range 10 {
@@ -139,7 +139,7 @@ func TestCredentialsThatFailUseUpNoLimit(t *testing.T) {
 		source.err, source.token = nil, "old"
 		renewal := errors.New("no renewal")
 		refusing := refusingRenewal{source, renewal}
-		h = New(Config{Origin: "https://a.test", Source: refusing, HTTPClient: only("t", &seen), Budget: NewBudget(0), MaxAnswer: 1 << 20, Limiter: limiter})
+		h = New(Config{Origin: "https://a.test", Source: refusing, HTTPClient: only("t", &seen), Budget: NewBudget(0), MaxResponseBytes: 1 << 20, Limiter: limiter})
 		for i := range 3 { // each uses one turn: that of its only request
 			_, err := h(ctx, read(t, "https://a.test", cosmic.OpGetMe))
 			var limit *LimitError
@@ -166,9 +166,9 @@ func (r refusingRenewal) Renew(context.Context, auth.Token) (auth.Token, error) 
 // sent, and not by a 401.
 func TestATokenThatEndsInTheQueueIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limiter := NewWindows([]spec.RateLimit{{Requests: 1, Window: time.Hour}}, nil)
+		limiter := NewRateLimiter([]spec.RateLimit{{Requests: 1, Window: time.Hour}}, nil)
 		var seen []string
-		h := New(Config{Origin: "https://a.test", Source: hourly{}, HTTPClient: only("10", &seen), Budget: NewBudget(0), MaxAnswer: 1 << 20, Limiter: limiter})
+		h := New(Config{Origin: "https://a.test", Source: hourly{}, HTTPClient: only("10", &seen), Budget: NewBudget(0), MaxResponseBytes: 1 << 20, Limiter: limiter})
 		time.Sleep(time.Until(time.Date(2000, 1, 1, 9, 30, 0, 0, time.UTC)))
 		_ = limiter.Wait(t.Context())
 		if resp, err := h(t.Context(), read(t, "https://a.test", cosmic.OpGetMe)); err != nil || resp.StatusCode != 200 || len(seen) != 1 {

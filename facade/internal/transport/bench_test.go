@@ -10,7 +10,7 @@ import (
 	"github.com/credkit/credkit-go/facade/auth"
 )
 
-// memory answers every request with a small body.
+// memory responds to every request with a small body.
 type memory struct{ body []byte }
 
 func (m memory) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -49,7 +49,7 @@ func BenchmarkSmallCall(b *testing.B) {
 		b.Fatal(err)
 	}
 	op, _ := cosmic.Service.Operation(cosmic.OpGetMe)
-	h := New(Config{Service: "cosmic", Origin: "https://a.test", Source: source, HTTPClient: base, Budget: NewBudget(0), MaxAnswer: 1 << 20, UserAgent: "credkit-go/1"})
+	h := New(Config{Service: "cosmic", Origin: "https://a.test", Source: source, HTTPClient: base, Budget: NewBudget(0), MaxResponseBytes: 1 << 20, UserAgent: "credkit-go/1"})
 	for name, stream := range map[string]bool{"a call": false, "a list": true} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -59,7 +59,7 @@ func BenchmarkSmallCall(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				body := call.Whole
+				body := call.Body
 				if stream {
 					body, err = io.ReadAll(resp.Body)
 				}

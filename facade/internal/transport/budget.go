@@ -10,7 +10,7 @@ const budgetEarned = 0.1
 
 // Budget keeps a server that fails from being sent the same calls again and
 // again: each retry costs one, each success earns a tenth, up to the size. It
-// is shared by all callers of a client. A 429 costs nothing: see [Windows].
+// is shared by all callers of a client. A 429 costs nothing: see [RateLimiter].
 type Budget struct {
 	mu         sync.Mutex
 	size, left float64

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Ended returns why ctx has ended: the cause that its maker gave, which also
-// answers errors.Is for context.Canceled or context.DeadlineExceeded.
-func Ended(ctx context.Context) error {
+// ContextError returns why ctx has ended: the cause that its maker gave, which also
+// matches context.Canceled or context.DeadlineExceeded.
+func ContextError(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, ctx.Err()) {
 		return cause
@@ -25,6 +25,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return Ended(ctx)
+		return ContextError(ctx)
 	}
 }

@@ -47,12 +47,12 @@ func (x *exchange) end() {
 	x.cancel(nil)
 }
 
-// hurry gives the exchange no more than d from now.
-func (x *exchange) hurry(d time.Duration) { x.timer.Reset(min(d, x.timeout)) }
+// shorten gives the exchange no more than d from now.
+func (x *exchange) shorten(d time.Duration) { x.timer.Reset(min(d, x.timeout)) }
 
-// traced returns the context for the request. Whether anything of it was
+// withTrace returns the context for the request. Whether anything of it was
 // written matters where it may not be sent twice, so only there it is traced.
-func (x *exchange) traced(call *Call) context.Context {
+func (x *exchange) withTrace(call *Call) context.Context {
 	if call.Operation.Retry == spec.RetrySafe {
 		return x.ctx
 	}
@@ -68,7 +68,7 @@ func (x *exchange) traced(call *Call) context.Context {
 // write. A transport that reports nothing may have sent anything.
 func (x *exchange) unsent(err error) bool {
 	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" || final(err) {
+	if errors.As(err, &op) && op.Op == "dial" || permanent(err) {
 		return true
 	}
 	return x.looked.Load() && !x.wrote.Load()
@@ -104,7 +104,7 @@ func (x *exchange) receive(resp *http.Response, call *Call, stream bool) {
 // exchange's timeout, or what the transport says.
 func (x *exchange) Read(p []byte) (int, error) {
 	if x.caller.Err() != nil { // whether or not the transport cares
-		return 0, Ended(x.caller)
+		return 0, ContextError(x.caller)
 	}
 	if x.stream {
 		x.timer.Reset(x.timeout)
@@ -113,7 +113,7 @@ func (x *exchange) Read(p []byte) (int, error) {
 	n, err := x.body.Read(p)
 	if err != nil && err != io.EOF {
 		if x.caller.Err() != nil {
-			return n, Ended(x.caller)
+			return n, ContextError(x.caller)
 		}
 		var timeout *TimeoutError
 		if errors.As(context.Cause(x.ctx), &timeout) {

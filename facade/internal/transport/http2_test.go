@@ -20,7 +20,7 @@ const (
 	noError, internalError, refusedStream = 0x0, 0x2, 0x7
 )
 
-// rawHTTP2 serves HTTP/2 without TLS. It answers each connection's first
+// rawHTTP2 serves HTTP/2 without TLS. It responds to each connection's first
 // request with 200, if warm, and gives each later one to f, once its head is
 // there or once it is whole.
 type rawHTTP2 struct {

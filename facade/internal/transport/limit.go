@@ -16,7 +16,7 @@ type Limiter interface {
 	// Wait returns when one request may be sent, and counts it. It returns at
 	// once with an error if that cannot be before ctx ends.
 	Wait(ctx context.Context) error
-	// Refused hears that the server answered 429, and for how long it asked
+	// Refused hears that the server responded with 429, and for how long it asked
 	// to be left alone; zero if it did not say.
 	Refused(retryAfter time.Duration)
 }
@@ -42,10 +42,10 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("the rate limit allows the next request in %v (%s), %s; it was not sent", e.Wait.Round(time.Millisecond), e.Why, late)
 }
 
-// limited waits for the call's turn before each request, and tells the limiter
+// limit waits for the call's turn before each request, and tells the limiter
 // what the server makes of it. Waits above a second are logged: not each, but
 // the first, and any that is twice as long as the one logged before.
-func limited(next Handler, limiter *Windows, most time.Duration, c Config) Handler {
+func limit(next Handler, limiter *RateLimiter, most time.Duration, c Config) Handler {
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
 		t := turn{most: most}
 		if c.Logger != nil {
@@ -55,7 +55,7 @@ func limited(next Handler, limiter *Windows, most time.Duration, c Config) Handl
 					level = slog.LevelWarn
 				}
 				c.Logger.LogAttrs(ctx, level, "waiting for the rate limit", slog.String("service", c.Service),
-					slog.String("operation", string(call.Operation.ID)), slog.Duration("wait", wait), slog.String("because", why))
+					slog.String("operation", string(call.Operation.ID)), slog.Duration("wait", wait), slog.String("reason", why))
 			}
 		}
 		if err := limiter.wait(ctx, t); err != nil {

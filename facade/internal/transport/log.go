@@ -9,8 +9,8 @@ import (
 	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
-// logged tells the logger of each request: never a header, a query or a body.
-func logged(next Handler, service, session string, logger *slog.Logger) Handler {
+// logRequests logs each request: never a header, a query or a body.
+func logRequests(next Handler, service, session string, logger *slog.Logger) Handler {
 	if logger == nil {
 		return next
 	}
@@ -26,7 +26,7 @@ func logged(next Handler, service, session string, logger *slog.Logger) Handler 
 			slog.String("method", call.Request.Method),
 			slog.String("path", call.Request.URL.Path),
 			slog.Int("attempt", call.Attempts),
-			slog.Duration("took", time.Since(start)),
+			slog.Duration("elapsed", time.Since(start)),
 		}
 		if session != "" {
 			attrs = append(attrs, slog.String("session", session))

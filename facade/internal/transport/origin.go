@@ -8,9 +8,9 @@ import (
 	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
-// onlyTo refuses any request that would carry a token elsewhere than to the
+// checkOrigin refuses any request that would carry a token elsewhere than to the
 // origin that the token was issued for.
-func onlyTo(next Handler, origin string) Handler {
+func checkOrigin(next Handler, origin string) Handler {
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
 		u := call.Request.URL
 		if !safehttp.HasOrigin(u, origin) || call.Request.Host != "" && call.Request.Host != u.Host {

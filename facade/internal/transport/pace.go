@@ -117,5 +117,5 @@ func (p *pace) learn() time.Duration {
 }
 
 func (p *pace) String() string {
-	return fmt.Sprintf("a request each %v, which is what the server accepted before it answered 429", p.interval.Round(time.Microsecond))
+	return fmt.Sprintf("a request each %v, which is what the server accepted before it responded with 429", p.interval.Round(time.Microsecond))
 }

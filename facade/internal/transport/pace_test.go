@@ -117,7 +117,7 @@ func TestAnyLimitIsLearned(t *testing.T) {
 				start := time.Now()
 				var wg sync.WaitGroup
 				for range test.processes {
-					w := NewWindows([]spec.RateLimit{}, nil)
+					w := NewRateLimiter([]spec.RateLimit{}, nil)
 					for range 64 {
 						wg.Go(func() {
 							for next.Add(1) <= int64(test.requests) {
@@ -171,7 +171,7 @@ func TestThePaceIsWhatWasAccepted(t *testing.T) {
 		"none":                    {3, 3, time.Second, defaultInterval * 32 / 33},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			w := NewWindows(nil, nil)
+			w := NewRateLimiter(nil, nil)
 			for range test.sent {
 				_ = w.Wait(t.Context())
 			}
@@ -189,7 +189,7 @@ func TestThePaceIsWhatWasAccepted(t *testing.T) {
 // too much the rate before it is kept, twice as long as the last time.
 func TestTheRateRises(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows(nil, nil)
+		w := NewRateLimiter(nil, nil)
 		send := func(n int) time.Duration {
 			for range n {
 				_ = w.Wait(t.Context())
@@ -258,8 +258,8 @@ func TestALateRequestLowersNoRate(t *testing.T) {
 // Pauses grow only while nothing is accepted in between; who tells of no
 // success is taken to have had one if the last 429 is long ago.
 func TestPausesGrowWhileNothingIsAccepted(t *testing.T) {
-	pauses := func(t *testing.T, between func(w *Windows)) (last time.Duration) {
-		w := NewWindows(nil, nil)
+	pauses := func(t *testing.T, between func(w *RateLimiter)) (last time.Duration) {
+		w := NewRateLimiter(nil, nil)
 		for range 10 {
 			w.Refused(0)
 			last = time.Until(w.until)
@@ -269,16 +269,16 @@ func TestPausesGrowWhileNothingIsAccepted(t *testing.T) {
 		return last
 	}
 	synctest.Test(t, func(t *testing.T) {
-		if d := pauses(t, func(*Windows) {}); d < 7*time.Second || d > 13*time.Second {
+		if d := pauses(t, func(*RateLimiter) {}); d < 7*time.Second || d > 13*time.Second {
 			t.Errorf("the tenth in a row: %v", d)
 		}
-		if d := pauses(t, func(w *Windows) { w.accepted() }); d > 250*time.Millisecond {
+		if d := pauses(t, func(w *RateLimiter) { w.accepted() }); d > 250*time.Millisecond {
 			t.Errorf("after a success: %v", d)
 		}
-		if d := pauses(t, func(*Windows) { time.Sleep(time.Minute) }); d > 250*time.Millisecond {
+		if d := pauses(t, func(*RateLimiter) { time.Sleep(time.Minute) }); d > 250*time.Millisecond {
 			t.Errorf("after a minute: %v", d)
 		}
-		client, sent := answering(nil, nothing, 429, 200, 429, 200, 429, 200, 429, 200, 429, 200, 429, 200, 429, 200)
+		client, sent := responding(nil, nothing, 429, 200, 429, 200, 429, 200, 429, 200, 429, 200, 429, 200, 429, 200)
 		h := chain(t, "https://a.test", client)
 		start := time.Now()
 		for range 7 {
@@ -296,7 +296,7 @@ func TestPausesGrowWhileNothingIsAccepted(t *testing.T) {
 // and not less often from one refusal to the next.
 func TestThePaceHasAnEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows(nil, nil)
+		w := NewRateLimiter(nil, nil)
 		for range 100 {
 			w.Refused(2 * time.Second)
 			time.Sleep(time.Until(w.until))

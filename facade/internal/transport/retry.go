@@ -22,7 +22,7 @@ import (
 // value of a field means its default.
 type RetryPolicy struct {
 	// MaxAttempts is the most times a call is sent, the first included; those
-	// answered 429 are not counted. Default 4; 1 never sends again, also after
+	// that got a 429 are not counted. Default 4; 1 never sends again, also after
 	// a 429.
 	MaxAttempts int
 	// FirstDelay is the mean of the first wait; each wait is drawn between
@@ -33,7 +33,7 @@ type RetryPolicy struct {
 	// MaxRetryAfter is the longest Retry-After that is waited for; a longer
 	// one fails the call at once, and after a 429 each call of the client that
 	// would have to wait longer. A drawn wait is added to it, so that not all
-	// who were told the same come back together. Where a server answers 429 to
+	// who were told the same come back together. Where a server responds with 429 to
 	// everything, calls fail after as long. Default one minute.
 	MaxRetryAfter time.Duration
 	// Budget is how many retries the calls of a client share; each call that
@@ -58,8 +58,8 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 	return p
 }
 
-// retried sends a call again where its class allows it.
-func retried(next Handler, policy RetryPolicy, budget *Budget, service string, logger *slog.Logger) Handler {
+// retry sends a call again where its class allows it.
+func retry(next Handler, policy RetryPolicy, budget *Budget, service string, logger *slog.Logger) Handler {
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
 		delays := backoff.ExponentialBackOff{
 			InitialInterval:     min(policy.FirstDelay, policy.MaxDelay),
@@ -71,10 +71,10 @@ func retried(next Handler, policy RetryPolicy, budget *Budget, service string, l
 		var refusals refusals
 		for tries := 1; ; {
 			if ctx.Err() != nil {
-				return nil, Ended(ctx)
+				return nil, ContextError(ctx)
 			}
 			resp, err := next(ctx, call)
-			if !again(call, resp, err) {
+			if !retryable(call, resp, err) {
 				if err == nil && succeeded(resp) {
 					budget.succeeded()
 				}
@@ -97,7 +97,7 @@ func retried(next Handler, policy RetryPolicy, budget *Budget, service string, l
 			if logger != nil {
 				logger.LogAttrs(ctx, slog.LevelInfo, "sending a call again", slog.String("service", service),
 					slog.String("operation", string(call.Operation.ID)), slog.Int("attempt", call.Attempts),
-					slog.Duration("after", max(wait, asked)), slog.String("because", reason(resp, err)))
+					slog.Duration("after", max(wait, asked)), slog.String("reason", reason(resp, err)))
 			}
 			if resp != nil {
 				discard(resp)
@@ -109,7 +109,7 @@ func retried(next Handler, policy RetryPolicy, budget *Budget, service string, l
 	}
 }
 
-// refusals are the 429s that one call was answered. It waits for its next turn
+// refusals are the 429s that one call got. It waits for its next turn
 // in the limiter, together with all others, and is sent again for as long as
 // that serves: a fleet at its limit must not fail for being large.
 type refusals struct {
@@ -122,7 +122,7 @@ type refusals struct {
 // limit of its own, which is not waited for without end.
 const mostRefusals = 20
 
-// giveUp returns why a call that was answered 429 will not be sent again, or
+// giveUp returns why a call that got a 429 will not be sent again, or
 // "". The limiter's word on it is a *LimitError, at the call's next turn.
 func (r *refusals) giveUp(ctx context.Context, policy RetryPolicy, asked time.Duration) string {
 	if r.n++; r.n == 1 {
@@ -134,7 +134,7 @@ func (r *refusals) giveUp(ctx context.Context, policy RetryPolicy, asked time.Du
 	case r.n >= mostRefusals && refused > policy.MaxRetryAfter:
 		return fmt.Sprintf("refused %d times in %v", r.n, refused.Round(time.Second))
 	default:
-		return pastCap(ctx, policy, asked, asked)
+		return waitTooLong(ctx, policy, asked, asked)
 	}
 }
 
@@ -143,7 +143,7 @@ func giveUp(ctx context.Context, policy RetryPolicy, budget *Budget, tries int, 
 	if tries >= policy.MaxAttempts {
 		return fmt.Sprintf("tried %d times", tries)
 	}
-	if why := pastCap(ctx, policy, wait, asked); why != "" {
+	if why := waitTooLong(ctx, policy, wait, asked); why != "" {
 		return why
 	}
 	if !budget.take() {
@@ -152,25 +152,25 @@ func giveUp(ctx context.Context, policy RetryPolicy, budget *Budget, tries int, 
 	return ""
 }
 
-// pastCap returns why a wait is too long, or "".
-func pastCap(ctx context.Context, policy RetryPolicy, wait, asked time.Duration) string {
+// waitTooLong returns why a wait is too long, or "".
+func waitTooLong(ctx context.Context, policy RetryPolicy, wait, asked time.Duration) string {
 	if asked > policy.MaxRetryAfter {
 		return fmt.Sprintf("the server asks to wait %v, and at most %v is waited for", asked, policy.MaxRetryAfter)
 	}
-	if tooLong(ctx, wait) {
+	if passesDeadline(ctx, wait) {
 		return fmt.Sprintf("waiting %v would pass the caller's deadline", wait.Round(time.Millisecond))
 	}
 	return ""
 }
 
-// again reports whether the outcome of a call allows it to be sent again.
-func again(call *Call, resp *http.Response, err error) bool {
+// retryable reports whether the outcome of a call allows it to be sent again.
+func retryable(call *Call, resp *http.Response, err error) bool {
 	op := call.Operation
 	repeatable := op.Retry == spec.RetrySafe ||
 		op.Retry == spec.RetryIdempotencyKey && op.IdempotencyTrusted && call.Request.Header.Get(op.IdempotencyHeader) != ""
 	if err != nil {
 		var network *NetworkError
-		return errors.As(err, &network) && (repeatable || network.Unsent) && !final(err)
+		return errors.As(err, &network) && (repeatable || network.Unsent) && !permanent(err)
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusTooManyRequests:
@@ -182,10 +182,10 @@ func again(call *Call, resp *http.Response, err error) bool {
 	}
 }
 
-// final reports whether a failed connection will fail in the same way each time
+// permanent reports whether a failed connection will fail in the same way each time
 // until somebody changes a setting: a certificate that is not trusted or is not
 // the host's, a server that does not speak TLS, a proxy that wants credentials.
-func final(err error) bool {
+func permanent(err error) bool {
 	var (
 		verification *tls.CertificateVerificationError
 		authority    x509.UnknownAuthorityError
@@ -213,13 +213,13 @@ func reason(resp *http.Response, err error) string {
 	return resp.Status
 }
 
-// discard reads a little of an answer nobody wants, for a little while, so
+// discard reads a little of a response nobody wants, for a little while, so
 // that its connection can be used again, and closes it.
 func discard(resp *http.Response) {
 	const most, patience = 64 << 10, time.Second
 	if x, ok := resp.Body.(*exchange); ok {
-		x.hurry(patience)
+		x.shorten(patience)
 	}
-	_, _ = io.CopyN(io.Discard, resp.Body, most) // the answer is given up either way
+	_, _ = io.CopyN(io.Discard, resp.Body, most) // the response is given up either way
 	_ = resp.Body.Close()
 }

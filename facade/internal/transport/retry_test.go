@@ -23,8 +23,8 @@ import (
 	"github.com/credkit/credkit-go/api/spec"
 )
 
-// answering gives each status in turn, the last one for ever.
-func answering(header http.Header, body func() io.ReadCloser, statuses ...int) (client *http.Client, sent *int) {
+// responding gives each status in turn, the last one for ever.
+func responding(header http.Header, body func() io.ReadCloser, statuses ...int) (client *http.Client, sent *int) {
 	sent = new(int)
 	return &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 		if err := r.Context().Err(); err != nil {
@@ -66,12 +66,12 @@ func read(t *testing.T, base string, id spec.OperationID) *Call {
 	return &Call{Operation: operation(t, id), Request: req}
 }
 
-// An answer that is not wanted may come as slowly as it likes.
-func TestNobodyWaitsLongForAnAnswerThatIsNotWanted(t *testing.T) {
+// A response that is not wanted may come as slowly as it likes.
+func TestNobodyWaitsLongForAResponseThatIsNotWanted(t *testing.T) {
 	for name, stream := range map[string]bool{"a list": true, "a call": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client, sent := answering(nil, func() io.ReadCloser { return &stalling{delay: 100 * time.Millisecond} }, 503)
+				client, sent := responding(nil, func() io.ReadCloser { return &stalling{delay: 100 * time.Millisecond} }, 503)
 				start := time.Now()
 				call := read(t, "https://a.test", cosmic.OpListCertifications)
 				call.Stream = stream
@@ -83,7 +83,7 @@ func TestNobodyWaitsLongForAnAnswerThatIsNotWanted(t *testing.T) {
 				_, err = io.ReadAll(resp.Body)
 				var timeout *TimeoutError
 				if !errors.As(err, &timeout) || time.Since(start) != DefaultTimeout {
-					t.Errorf("the last answer was read for %v: %v", time.Since(start), err)
+					t.Errorf("the last response was read for %v: %v", time.Since(start), err)
 				}
 				_ = resp.Body.Close()
 			})
@@ -94,8 +94,8 @@ func TestNobodyWaitsLongForAnAnswerThatIsNotWanted(t *testing.T) {
 func TestNoTimeIsLostOnAContextThatHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limiter := &counting{}
-		client, sent := answering(nil, nothing, 200)
-		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(0), MaxAnswer: 1, Limiter: NewWindows(nil, limiter)})
+		client, sent := responding(nil, nothing, 200)
+		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(0), MaxResponseBytes: 1, Limiter: NewRateLimiter(nil, limiter)})
 		why := errors.New("the shop is closed")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(why)
@@ -113,24 +113,24 @@ func TestEveryWaitEndsWithItsContext(t *testing.T) {
 		client func() (*http.Client, *int)
 		usedUp bool // whether the limit is
 	}{
-		"for its turn":   {func() (*http.Client, *int) { return answering(nil, nothing, 200) }, true},
-		"to try again":   {func() (*http.Client, *int) { return answering(http.Header{"Retry-After": {"30"}}, nothing, 429) }, false},
-		"for the answer": {func() (*http.Client, *int) { return hanging(), new(int) }, false},
+		"for its turn":     {func() (*http.Client, *int) { return responding(nil, nothing, 200) }, true},
+		"to try again":     {func() (*http.Client, *int) { return responding(http.Header{"Retry-After": {"30"}}, nothing, 429) }, false},
+		"for the response": {func() (*http.Client, *int) { return hanging(), new(int) }, false},
 		"for the body": {func() (*http.Client, *int) {
-			return answering(nil, func() io.ReadCloser { return &stalling{delay: time.Hour} }, 200)
+			return responding(nil, func() io.ReadCloser { return &stalling{delay: time.Hour} }, 200)
 		}, false},
 		"for a body unasked": {func() (*http.Client, *int) {
-			return answering(nil, func() io.ReadCloser { return &stalling{delay: 7 * time.Second} }, 503)
+			return responding(nil, func() io.ReadCloser { return &stalling{delay: 7 * time.Second} }, 503)
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				limiter := NewWindows([]spec.RateLimit{{Requests: 1, Window: time.Hour}}, nil)
+				limiter := NewRateLimiter([]spec.RateLimit{{Requests: 1, Window: time.Hour}}, nil)
 				if test.usedUp {
 					_ = limiter.Wait(t.Context())
 				}
 				client, _ := test.client()
-				h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(0), MaxAnswer: 1 << 10, Limiter: limiter})
+				h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(0), MaxResponseBytes: 1 << 10, Limiter: limiter})
 				ctx, cancel := context.WithCancel(t.Context())
 				start := time.Now()
 				const when = 777 * time.Millisecond
@@ -157,7 +157,7 @@ func TestThoseWhoAreToldToWaitComeBackSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := map[time.Duration]int{}
 		for range 100 {
-			client, _ := answering(http.Header{"Retry-After": {"20"}}, nothing, 429, 200)
+			client, _ := responding(http.Header{"Retry-After": {"20"}}, nothing, 429, 200)
 			start := time.Now()
 			resp, err := chain(t, "https://a.test", client)(t.Context(), read(t, "https://a.test", cosmic.OpGetMe))
 			if err != nil || resp.StatusCode != 200 || time.Since(start) < 20*time.Second || time.Since(start) > 21*time.Second {
@@ -173,8 +173,8 @@ func TestThoseWhoAreToldToWaitComeBackSpread(t *testing.T) {
 
 func TestTheFirstWaitKeepsTheLongestDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := answering(nil, nothing, 503, 200)
-		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(0), MaxAnswer: 1,
+		client, _ := responding(nil, nothing, 503, 200)
+		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(0), MaxResponseBytes: 1,
 			Retry: RetryPolicy{FirstDelay: time.Hour, MaxDelay: time.Second}})
 		start := time.Now()
 		if _, err := h(t.Context(), read(t, "https://a.test", cosmic.OpGetMe)); err != nil || time.Since(start) > 2*time.Second {
@@ -203,7 +203,7 @@ func TestANetworkErrorQuotesNoSecret(t *testing.T) {
 // context, ends with its caller's context all the same.
 func TestABodyEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	client, _ := answering(nil, func() io.ReadCloser { return io.NopCloser(endless{}) }, 200)
+	client, _ := responding(nil, func() io.ReadCloser { return io.NopCloser(endless{}) }, 200)
 	call := read(t, "https://a.test", cosmic.OpListCertifications)
 	call.Stream = true
 	resp, err := chain(t, "https://a.test", client)(ctx, call)
@@ -237,7 +237,7 @@ func TestAConnectionThatCannotBeTrustedIsTriedOnce(t *testing.T) {
 	for name, test := range map[string]struct {
 		origin    string
 		transport *http.Transport
-		address   string // that is dialled, whatever was to be; empty for a proxy that answers 407
+		address   string // that is dialled, whatever was to be; empty for a proxy that responds with 407
 	}{
 		"an authority that nobody knows":  {"https://example.com", &http.Transport{}, server.Listener.Addr().String()},
 		"the certificate of another host": {"https://other.test", &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusting}}, server.Listener.Addr().String()},
@@ -296,9 +296,9 @@ func TestTheBudget(t *testing.T) {
 			"used up":                  {2, []int{503, 503, 503, 404}, 1, 0},
 			"a 429 costs nothing":      {2, []int{429, 429, 429, 429, 429, 404}, 1, 2},
 		} {
-			client, sent := answering(nil, nothing, test.statuses...)
+			client, sent := responding(nil, nothing, test.statuses...)
 			budget := NewBudget(test.size)
-			h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: budget, MaxAnswer: 1 << 10})
+			h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: budget, MaxResponseBytes: 1 << 10})
 			for range test.calls {
 				if _, err := h(t.Context(), read(t, "https://a.test", cosmic.OpGetMe)); err != nil {
 					t.Errorf("%s: %v", name, err)
@@ -316,10 +316,10 @@ func TestTheBudget(t *testing.T) {
 func TestACallThatAloneIsRefusedEnds(t *testing.T) {
 	for after, want := range map[string][2]int{"5": {mostRefusals, mostRefusals}, "1": {40, 62}} {
 		synctest.Test(t, func(t *testing.T) {
-			limiter := NewWindows(nil, nil)
-			client, sent := answering(http.Header{"Retry-After": {after}}, nothing, 429)
+			limiter := NewRateLimiter(nil, nil)
+			client, sent := responding(http.Header{"Retry-After": {after}}, nothing, 429)
 			budget := NewBudget(0)
-			h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: budget, MaxAnswer: 1 << 10, Limiter: limiter})
+			h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: budget, MaxResponseBytes: 1 << 10, Limiter: limiter})
 			done := make(chan struct{})
 			go func() { // others of the same client
 				for {
@@ -346,9 +346,9 @@ func TestACallThatAloneIsRefusedEnds(t *testing.T) {
 // taken for one that could be sent again.
 func TestAContextThatEndsDuringABodyIsNoNetworkError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, sent := answering(nil, func() io.ReadCloser { return &stalling{delay: time.Hour} }, 200)
+		client, sent := responding(nil, func() io.ReadCloser { return &stalling{delay: time.Hour} }, 200)
 		budget := NewBudget(0)
-		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: budget, MaxAnswer: 1 << 10})
+		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: budget, MaxResponseBytes: 1 << 10})
 		for _, end := range []func(context.Context) (context.Context, context.CancelFunc){
 			func(ctx context.Context) (context.Context, context.CancelFunc) {
 				return context.WithTimeout(ctx, time.Second)

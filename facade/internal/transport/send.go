@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// NetworkError says that a request brought no answer.
+// NetworkError says that a request brought no response.
 type NetworkError struct {
 	// Host is where the request went.
 	Host string
@@ -74,7 +74,7 @@ func send(client *http.Client, timeout time.Duration, userAgent string) Handler 
 			call.Request.Header["User-Agent"] = product
 		}
 		x := newExchange(ctx, timeout)
-		req, err := attempt(x.traced(call), call, private)
+		req, err := attempt(x.withTrace(call), call, private)
 		if err != nil {
 			x.end()
 			return nil, err
@@ -87,7 +87,7 @@ func send(client *http.Client, timeout time.Duration, userAgent string) Handler 
 		if err != nil {
 			x.end()
 			if ctx.Err() != nil {
-				return nil, Ended(ctx)
+				return nil, ContextError(ctx)
 			}
 			return nil, &NetworkError{Host: req.URL.Host, Unsent: x.unsent(err), Err: call.secrets().RedactError(x.cause(err))}
 		}

@@ -37,7 +37,7 @@ func chain(t *testing.T, origin string, client *http.Client) Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(Config{Service: "cosmic", Origin: origin, Source: source, HTTPClient: client, Budget: NewBudget(0), MaxAnswer: 1 << 20})
+	return New(Config{Service: "cosmic", Origin: origin, Source: source, HTTPClient: client, Budget: NewBudget(0), MaxResponseBytes: 1 << 20})
 }
 
 func create(t *testing.T, base string) *Call {
@@ -160,7 +160,7 @@ func TestATokenGoesToItsOriginAlone(t *testing.T) {
 // read that stalls, and not the reading of a long list.
 func TestTheClientsTimeoutCutsNoLongList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := answering(nil, func() io.ReadCloser { return &stalling{delay: 3 * time.Second} }, 200)
+		client, _ := responding(nil, func() io.ReadCloser { return &stalling{delay: 3 * time.Second} }, 200)
 		client.Timeout = 5 * time.Second
 		call := read(t, "https://a.test", cosmic.OpListCertifications)
 		call.Stream = true
@@ -196,7 +196,7 @@ func TestEachAttemptIsSentAsItWasBuilt(t *testing.T) {
 			r.URL.RawQuery = "traced=yes"
 			return &http.Response{StatusCode: []int{503, 401, 200}[len(sent)-1], Body: http.NoBody, Request: r, Header: http.Header{}}, nil
 		})}
-		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(0), MaxAnswer: 1 << 20, UserAgent: "credkit"})
+		h := New(Config{Origin: "https://a.test", Source: &renewing{token: "t"}, HTTPClient: client, Budget: NewBudget(0), MaxResponseBytes: 1 << 20, UserAgent: "credkit"})
 		call := create(t, "https://a.test")
 		call.Operation = operation(t, cosmic.OpGetMe)
 		call.Request.Header.Del("Content-Type")
@@ -236,7 +236,7 @@ func TestARequestThatWasSentIsNotChanged(t *testing.T) {
 	}
 	for _, next := range []Handler{h, shared} {
 		held = nil
-		if _, err := authorized(next, &renewing{token: "t"})(t.Context(), read(t, "https://a.test", cosmic.OpGetMe)); err != nil || len(held) != 2 {
+		if _, err := authorize(next, &renewing{token: "t"})(t.Context(), read(t, "https://a.test", cosmic.OpGetMe)); err != nil || len(held) != 2 {
 			t.Fatal(err, len(held))
 		}
 		if a, b := held[0].Header.Get("Authorization"), held[1].Header.Get("Authorization"); a != "Bearer t" || b != "Bearer t!" {

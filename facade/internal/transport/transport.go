@@ -1,7 +1,7 @@
 // Package transport is the chain that every call of the facade goes through,
 // one concern a file. From the caller to the network:
 //
-//	retry → whole answer → authorize → origin → limit → log → the caller's middleware → http
+//	retry → buffer → authorize → origin → limit → log → the caller's middleware → http
 //
 // What is refused on the way takes no turn under the limit: a call without a
 // token, or to another origin. Each request takes one: a retry, and the replay
@@ -30,12 +30,12 @@ type Call struct {
 	Prepare func(*http.Request) error
 	// Request is set to the request, with the token of the last attempt. The chain changes its headers; see send for who gets a copy.
 	Request *http.Request
-	// Stream says that the answer is read as it comes: the timeout then
+	// Stream says that the response is read as it comes: the timeout then
 	// bounds the wait for its headers and each stalled read, not the reading.
 	Stream bool
 
-	// Whole is set to the body of a good answer that is not streamed.
-	Whole []byte
+	// Body is set to the body of a good response that is not streamed.
+	Body []byte
 	// Token is set to the token that the last request carried.
 	Token auth.Token
 	// Attempts is set to the number of requests that were tried.
@@ -92,14 +92,14 @@ type Config struct {
 	HTTPClient *http.Client
 	// Limiter holds calls back, and pauses all of a client's calls after a
 	// 429; nil means one without limits for this chain alone.
-	Limiter *Windows
+	Limiter *RateLimiter
 	// Retry says how often and how patiently a call is sent again.
 	Retry RetryPolicy
 	// Budget is shared by all chains of a client.
 	Budget *Budget
-	// MaxAnswer bounds how many bytes are held of an answer that is not
+	// MaxResponseBytes bounds how many bytes are held of a response that is not
 	// streamed.
-	MaxAnswer int64
+	MaxResponseBytes int64
 	// UserAgent goes into each request.
 	UserAgent string
 	// Logger hears of each request.
@@ -136,20 +136,20 @@ func New(c Config) Handler {
 
 	limiter := c.Limiter
 	if limiter == nil {
-		limiter = NewWindows(nil, nil)
+		limiter = NewRateLimiter(nil, nil)
 	}
 	policy := c.Retry.withDefaults()
 
 	h := send(client, timeout, c.UserAgent)
-	h = logged(h, c.Service, c.Session, c.Logger)
-	h = current(h, c.Source) // the wait for the limit can outlast a token
-	h = limited(h, limiter, policy.MaxRetryAfter, c)
-	h = onlyTo(h, c.Origin)
-	h = authorized(h, c.Source)
-	h = whole(h, c.MaxAnswer)
-	return retried(h, policy, c.Budget, c.Service, c.Logger)
+	h = logRequests(h, c.Service, c.Session, c.Logger)
+	h = replaceExpired(h, c.Source) // the wait for the limit can outlast a token
+	h = limit(h, limiter, policy.MaxRetryAfter, c)
+	h = checkOrigin(h, c.Origin)
+	h = authorize(h, c.Source)
+	h = bufferBody(h, c.MaxResponseBytes)
+	return retry(h, policy, c.Budget, c.Service, c.Logger)
 }
 
 // DefaultTimeout bounds one request where the caller's http.Client sets no
-// Timeout: a server that never answers must not hold a caller for ever.
+// Timeout: a server that never responds must not hold a caller for ever.
 const DefaultTimeout = time.Minute

@@ -9,9 +9,9 @@ import (
 	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
-// whole reads a good answer that is not streamed within the attempt, so that
-// one which is cut off counts as no answer and can be asked for again.
-func whole(next Handler, limit int64) Handler {
+// bufferBody reads a good response that is not streamed within the attempt, so that
+// one which is cut off counts as no response and can be asked for again.
+func bufferBody(next Handler, limit int64) Handler {
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
 		resp, err := next(ctx, call)
 		if err != nil || call.Stream || !succeeded(resp) {
@@ -22,10 +22,10 @@ func whole(next Handler, limit int64) Handler {
 		var large *safehttp.TooLargeError
 		switch {
 		case err == nil:
-			call.Whole = body
-			held := &heldBody{}
-			held.Reset(body)
-			resp.Body = held
+			call.Body = body
+			buffered := &memoryBody{}
+			buffered.Reset(body)
+			resp.Body = buffered
 			return resp, nil
 		case errors.As(err, &large), ctx.Err() != nil:
 			return nil, err
@@ -35,8 +35,8 @@ func whole(next Handler, limit int64) Handler {
 	}
 }
 
-// heldBody is a body that is in memory.
-type heldBody struct{ bytes.Reader }
+// memoryBody is a body that is in memory.
+type memoryBody struct{ bytes.Reader }
 
 // Close does nothing.
-func (*heldBody) Close() error { return nil }
+func (*memoryBody) Close() error { return nil }

@@ -21,7 +21,7 @@ func TestWindowsAreExact(t *testing.T) {
 	for seed := range uint64(5) {
 		synctest.Test(t, func(t *testing.T) {
 			dice := rand.New(rand.NewPCG(seed, 1))
-			w := NewWindows(limits, nil)
+			w := NewRateLimiter(limits, nil)
 			var sent []time.Time
 			for range 1000 {
 				time.Sleep(time.Duration(dice.ExpFloat64() * float64(5*time.Second)))
@@ -48,7 +48,7 @@ func TestWindowsAreExact(t *testing.T) {
 // later, 14,400 in a day and no more for the next.
 func TestCertnsLimitsAreUsedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows(certn.Service.RateLimits, nil)
+		w := NewRateLimiter(certn.Service.RateLimits, nil)
 		start := time.Now()
 		for i := range 14_401 {
 			if err := w.Wait(t.Context()); err != nil {
@@ -68,7 +68,7 @@ func TestCertnsLimitsAreUsedUp(t *testing.T) {
 
 func TestAWaitPastTheDeadlineFailsAtOnceAndCountsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 1, Window: time.Minute}}, nil)
+		w := NewRateLimiter([]spec.RateLimit{{Requests: 1, Window: time.Minute}}, nil)
 		if err := w.Wait(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestAWaitPastTheDeadlineFailsAtOnceAndCountsNothing(t *testing.T) {
 
 func TestA429HoldsEverybodyBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 100, Window: time.Minute}}, nil)
+		w := NewRateLimiter([]spec.RateLimit{{Requests: 100, Window: time.Minute}}, nil)
 		start := time.Now()
 		w.Refused(30 * time.Second)
 		until := w.until
@@ -112,7 +112,7 @@ func TestA429HoldsEverybodyBack(t *testing.T) {
 // word: each fails at once, and the first after that waits for the rest.
 func TestAPauseBeyondTheCapFailsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 100, Window: time.Minute}}, nil)
+		w := NewRateLimiter([]spec.RateLimit{{Requests: 100, Window: time.Minute}}, nil)
 		start := time.Now()
 		var waiting sync.WaitGroup
 		w.Refused(10 * time.Second)
@@ -147,7 +147,7 @@ func TestAPauseBeyondTheCapFailsAtOnce(t *testing.T) {
 // time, and no call waits for it longer than the cap.
 func TestAServerThatRefusesEverythingEndsTheWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows(nil, nil)
+		w := NewRateLimiter(nil, nil)
 		start, sent := time.Now(), 0
 		var mu sync.Mutex
 		var wg sync.WaitGroup
@@ -188,7 +188,7 @@ func TestAServerThatRefusesEverythingEndsTheWaits(t *testing.T) {
 // A hundred who wait for the end of a pause do not go in the same moment.
 func TestThoseWhoWaitComeBackOneByOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows(nil, nil)
+		w := NewRateLimiter(nil, nil)
 		for range 100 {
 			_ = w.Wait(t.Context())
 		}
@@ -225,7 +225,7 @@ func TestThoseWhoWaitComeBackOneByOne(t *testing.T) {
 // Contexts that end during a pause end the waits at once, and leave nothing.
 func TestWhoLeavesDuringAPauseLeavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
-		w := NewWindows(nil, nil)
+		w := NewRateLimiter(nil, nil)
 		_ = w.Wait(t.Context())
 		w.Refused(30 * time.Second)
 		start := time.Now()
@@ -254,7 +254,7 @@ func TestWhoLeavesDuringAPauseLeavesNothing(t *testing.T) {
 func TestHostilePausesAreHarmless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, after := range []time.Duration{-time.Hour, -1, 0, 1, time.Nanosecond * 7, 24 * time.Hour, 1<<63 - 1, -1 << 63} {
-			w := NewWindows([]spec.RateLimit{{Requests: 1, Window: time.Second}, {Requests: 2, Window: 24 * time.Hour}}, nil)
+			w := NewRateLimiter([]spec.RateLimit{{Requests: 1, Window: time.Second}, {Requests: 2, Window: 24 * time.Hour}}, nil)
 			for range 3 {
 				w.Refused(after)
 			}
@@ -272,7 +272,7 @@ func TestHostilePausesAreHarmless(t *testing.T) {
 // one is twice as long.
 func TestLongWaitsAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 2, Window: 24 * time.Hour}}, nil)
+		w := NewRateLimiter([]spec.RateLimit{{Requests: 2, Window: 24 * time.Hour}}, nil)
 		var mu sync.Mutex
 		var told []time.Duration
 		tell := turn{most: time.Minute, tell: func(wait time.Duration, why string) {
@@ -309,7 +309,7 @@ func TestLongWaitsAreTold(t *testing.T) {
 
 func TestALaterWaitIsToldAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, told := NewWindows([]spec.RateLimit{{Requests: 1, Window: 2 * time.Second}}, nil), 0
+		w, told := NewRateLimiter([]spec.RateLimit{{Requests: 1, Window: 2 * time.Second}}, nil), 0
 		for range 4 {
 			_ = w.wait(t.Context(), turn{tell: func(time.Duration, string) { told++ }})
 			_ = w.wait(t.Context(), turn{tell: func(time.Duration, string) { told++ }})
@@ -325,7 +325,7 @@ func TestALaterWaitIsToldAgain(t *testing.T) {
 // is a day later.
 func TestTheQueueIsCountedInLongWindows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 2, Window: 24 * time.Hour}}, nil)
+		w := NewRateLimiter([]spec.RateLimit{{Requests: 2, Window: 24 * time.Hour}}, nil)
 		_ = w.Wait(t.Context())
 		time.Sleep(2 * time.Hour)
 		_ = w.Wait(t.Context())
@@ -345,7 +345,7 @@ func TestTheQueueIsCountedInLongWindows(t *testing.T) {
 // Callers who come in the same moment are all counted.
 func TestWindowsAreExactForACrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 5, Window: time.Second}, {Requests: 60, Window: 2 * time.Hour}}, nil)
+		w := NewRateLimiter([]spec.RateLimit{{Requests: 5, Window: time.Second}, {Requests: 60, Window: 2 * time.Hour}}, nil)
 		var mu sync.Mutex
 		at := map[time.Duration]int{}
 		start := time.Now()
@@ -375,7 +375,7 @@ func TestWindowsAreExactForACrowd(t *testing.T) {
 
 func TestWhoWaitsIsServedInTheOrderOfComing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 3, Window: time.Minute}}, nil)
+		w := NewRateLimiter([]spec.RateLimit{{Requests: 3, Window: time.Minute}}, nil)
 		var mu sync.Mutex
 		var order []int
 		var wg sync.WaitGroup
@@ -405,7 +405,7 @@ func TestWhoWaitsIsServedInTheOrderOfComing(t *testing.T) {
 // once; and those who give up leave their places.
 func TestTheQueueIsCountedAndThoseWhoLeaveItEatNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 2, Window: time.Minute}}, nil)
+		w := NewRateLimiter([]spec.RateLimit{{Requests: 2, Window: time.Minute}}, nil)
 		for range 2 {
 			_ = w.Wait(t.Context())
 		}
@@ -449,7 +449,7 @@ func TestTheQueueIsCountedAndThoseWhoLeaveItEatNothing(t *testing.T) {
 
 func TestA429ThatMovesTheTurnPastADeadlineIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindows([]spec.RateLimit{{Requests: 1, Window: time.Minute}}, nil)
+		w := NewRateLimiter([]spec.RateLimit{{Requests: 1, Window: time.Minute}}, nil)
 		_ = w.Wait(t.Context())
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()

@@ -9,12 +9,12 @@ import (
 	"github.com/credkit/credkit-go/api/spec"
 )
 
-// Windows is the limiter of a client. It keeps declared limits exactly: in no
+// RateLimiter is the limiter of a client. It keeps declared limits exactly: in no
 // window of a limit's length are more requests let through than it allows. And
 // it waits after each 429, for all calls together: for as long as the server
 // asks, then at a rate that is learned from what the server accepted, see
 // [pace]. Calls go in the order in which they came. It counts for one process.
-type Windows struct {
+type RateLimiter struct {
 	// also is a limiter of the program's own, asked once a request may go as
 	// far as this one is concerned. Nil for none.
 	also Limiter
@@ -42,10 +42,10 @@ const (
 	longestPause = 10 * time.Second
 )
 
-// NewWindows returns a limiter for declared limits, of which there may be
+// NewRateLimiter returns a limiter for declared limits, of which there may be
 // none, that also asks and tells another one, if there is one.
-func NewWindows(limits []spec.RateLimit, also Limiter) *Windows {
-	w := &Windows{also: also, turn: make(chan struct{}, 1)}
+func NewRateLimiter(limits []spec.RateLimit, also Limiter) *RateLimiter {
+	w := &RateLimiter{also: also, turn: make(chan struct{}, 1)}
 	for _, limit := range limits {
 		if limit.Window <= time.Hour {
 			w.declared = append(w.declared, &ring{limit: limit, at: make([]time.Time, limit.Requests)})
@@ -57,7 +57,7 @@ func NewWindows(limits []spec.RateLimit, also Limiter) *Windows {
 }
 
 // Wait implements [Limiter].
-func (w *Windows) Wait(ctx context.Context) error { return w.wait(ctx, turn{}) }
+func (w *RateLimiter) Wait(ctx context.Context) error { return w.wait(ctx, turn{}) }
 
 // turn is what a call says of its wait.
 type turn struct {
@@ -69,9 +69,9 @@ type turn struct {
 }
 
 // wait returns when one request may be sent, and counts it.
-func (w *Windows) wait(ctx context.Context, t turn) error {
+func (w *RateLimiter) wait(ctx context.Context, t turn) error {
 	if ctx.Err() != nil {
-		return Ended(ctx)
+		return ContextError(ctx)
 	}
 	if err := w.own(ctx, t); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (w *Windows) wait(ctx context.Context, t turn) error {
 	return nil
 }
 
-func (w *Windows) own(ctx context.Context, t turn) error {
+func (w *RateLimiter) own(ctx context.Context, t turn) error {
 	ahead := w.enter()
 	defer w.leave()
 	select {
@@ -94,7 +94,7 @@ func (w *Windows) own(ctx context.Context, t turn) error {
 		select {
 		case w.turn <- struct{}{}:
 		case <-ctx.Done():
-			return Ended(ctx)
+			return ContextError(ctx)
 		}
 	}
 	defer func() { <-w.turn }()
@@ -114,21 +114,21 @@ func (w *Windows) own(ctx context.Context, t turn) error {
 
 // enter counts a call that waits for its turn and returns how many are ahead
 // of it.
-func (w *Windows) enter() (ahead int) {
+func (w *RateLimiter) enter() (ahead int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queued++
 	return w.queued - 1
 }
 
-func (w *Windows) leave() {
+func (w *RateLimiter) leave() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queued--
 }
 
 // take lets the call whose turn it is go, or returns how long it has to wait.
-func (w *Windows) take() time.Duration {
+func (w *RateLimiter) take() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
@@ -144,7 +144,7 @@ func (w *Windows) take() time.Duration {
 
 // next returns when a request may go that has others ahead of it, and what it
 // waits for: nil is the pause after a 429.
-func (w *Windows) next(now time.Time, ahead int) (at time.Time, why window) {
+func (w *RateLimiter) next(now time.Time, ahead int) (at time.Time, why window) {
 	at = now
 	if w.until.After(at) {
 		at = w.until
@@ -161,7 +161,7 @@ func (w *Windows) next(now time.Time, ahead int) (at time.Time, why window) {
 }
 
 // look has a wait that is about to begin logged, or returns why it must not.
-func (w *Windows) look(ctx context.Context, t turn, ahead int) error {
+func (w *RateLimiter) look(ctx context.Context, t turn, ahead int) error {
 	w.mu.Lock()
 	now := time.Now()
 	at, why := w.next(now, ahead)
@@ -170,7 +170,7 @@ func (w *Windows) look(ctx context.Context, t turn, ahead int) error {
 	if !w.since.IsZero() && w.until.After(now) {
 		refusing = w.last.Sub(w.since)
 	}
-	reason := "the server answered 429"
+	reason := "the server responded with 429"
 	if why != nil {
 		reason = why.String()
 	}
@@ -184,8 +184,8 @@ func (w *Windows) look(ctx context.Context, t turn, ahead int) error {
 	case t.most > 0 && asked > t.most:
 		return &LimitError{Wait: asked, Why: "the server asked for it", Max: t.most}
 	case t.most > 0 && refusing > t.most:
-		return &LimitError{Wait: wait, Why: "the server has answered 429 to every request for " + refusing.Round(time.Second).String(), Max: t.most}
-	case tooLong(ctx, wait):
+		return &LimitError{Wait: wait, Why: "the server has responded with 429 to every request for " + refusing.Round(time.Second).String(), Max: t.most}
+	case passesDeadline(ctx, wait):
 		return &LimitError{Wait: wait, Why: reason}
 	}
 	if tell && t.tell != nil {
@@ -194,14 +194,14 @@ func (w *Windows) look(ctx context.Context, t turn, ahead int) error {
 	return nil
 }
 
-// tooLong reports whether a wait passes the end of ctx.
-func tooLong(ctx context.Context, wait time.Duration) bool {
+// passesDeadline reports whether a wait passes the end of ctx.
+func passesDeadline(ctx context.Context, wait time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && time.Until(deadline) < wait
 }
 
 // Refused implements [Limiter].
-func (w *Windows) Refused(after time.Duration) {
+func (w *RateLimiter) Refused(after time.Duration) {
 	after = max(after, 0)
 	if w.also != nil {
 		w.also.Refused(after)
@@ -242,8 +242,8 @@ func drawn(asked time.Duration, refusals int) time.Duration {
 	return mean*3/4 + rand.N(mean/2)
 }
 
-// accepted hears that the server answered something else than 429.
-func (w *Windows) accepted() {
+// accepted hears that the server responded with something else than 429.
+func (w *RateLimiter) accepted() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.since = time.Time{}
