@@ -142,7 +142,9 @@ func WithBaseURL(base string) Option {
 // client: its transport, proxy and TLS settings, cookie jar and timeout. The
 // original is never changed. Redirects are not followed, whatever the client
 // says. Its Timeout bounds each request; on lists, the wait for the headers
-// and each stalled read. Without one, [DefaultTimeout] does.
+// and each stalled read. Without one, [DefaultTimeout] does. Where no transport
+// is given, requests go over a copy of [http.DefaultTransport] that keeps up to
+// 256 idle connections to a host, shared by the clients of the process.
 func WithHTTPClient(client *http.Client) Option {
 	return func(s *settings) error {
 		if client == nil {

@@ -19,7 +19,7 @@
 //     [Worker.Err]; the range goes on.
 //   - Workers come as they are read, in no promised order. At most
 //     [WithParallel] of them are held; while the caller works on one, no more
-//     are begun than fit.
+//     are started than fit.
 //   - Breaking out of the range ends all requests, and the range returns when
 //     the last goroutine of it has.
 //   - A range that did not see the whole store says so: its last worker has

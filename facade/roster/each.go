@@ -43,7 +43,7 @@ func Each[T any](ctx context.Context, cosmic *facade.Cosmic, sessions Sessions,
 	do func(ctx context.Context, worker *facade.Cosmic, key string) (T, error), opts ...Option,
 ) iter.Seq[Result[T]] {
 	return func(yield func(Result[T]) bool) {
-		r := &run[T]{cosmic: cosmic, sessions: sessions, do: do, start: time.Now()}
+		r := &run[T]{cosmic: cosmic, sessions: sessions, do: do, started: time.Now()}
 		s, err := newSettings(opts)
 		switch {
 		case err != nil:
@@ -67,10 +67,10 @@ type run[T any] struct {
 	cosmic   *facade.Cosmic
 	sessions Sessions
 	do       func(ctx context.Context, worker *facade.Cosmic, key string) (T, error)
-	start    time.Time
+	started  time.Time
 
 	results chan Result[T]
-	left    chan struct{} // closed when nobody ranges any more
+	left    chan struct{} // closed when the caller has left the range
 	listErr error         // why the keys ended early; set before results is closed
 	dropped atomic.Int64  // sessions that the end of the context cut
 	total   atomic.Int64  // 0 until it is known
@@ -88,7 +88,7 @@ func (r *run[T]) all(ctx context.Context, yield func(Result[T]) bool) {
 	if r.progress != nil {
 		work.Go(func() { r.count(running) })
 	}
-	work.Go(func() { r.begin(running) })
+	work.Go(func() { r.start(running) })
 
 	p := Progress{}
 	r.tell(&p)
@@ -111,9 +111,9 @@ func (r *run[T]) all(ctx context.Context, yield func(Result[T]) bool) {
 	}
 }
 
-// begin starts the work on each key when there is room, and closes results
+// start starts the work on each key when there is room, and closes results
 // after the last.
-func (r *run[T]) begin(ctx context.Context) {
+func (r *run[T]) start(ctx context.Context) {
 	defer close(r.results)
 	var work sync.WaitGroup
 	defer work.Wait()
@@ -186,7 +186,7 @@ func (r *run[T]) tell(p *Progress) {
 	if r.progress == nil {
 		return
 	}
-	p.Elapsed = time.Since(r.start)
+	p.Elapsed = time.Since(r.started)
 	if total := r.total.Load(); total > 0 {
 		p.Total = max(int(total-r.skipped.Load()), p.Done)
 	}

@@ -167,7 +167,7 @@ func incomplete(err error, done, dropped int) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d workers were read", done)
 	if dropped > 0 {
-		fmt.Fprintf(&b, ", %d were begun and not finished", dropped)
+		fmt.Fprintf(&b, ", %d were started and not finished", dropped)
 	}
 	return fmt.Errorf("%w: %w (%s)", ErrIncomplete, err, b.String())
 }

@@ -110,9 +110,6 @@ type Config struct {
 // is wrapped by the middleware, the first one outermost.
 func Wrapped(base *http.Client, middleware []func(http.RoundTripper) http.RoundTripper) (*http.Client, error) {
 	client := safehttp.Client(base)
-	if client.Transport == nil {
-		client.Transport = http.DefaultTransport
-	}
 	for i := len(middleware) - 1; i >= 0; i-- {
 		client.Transport = middleware[i](client.Transport)
 		if client.Transport == nil {
@@ -125,9 +122,6 @@ func Wrapped(base *http.Client, middleware []func(http.RoundTripper) http.RoundT
 // New assembles the chain.
 func New(c Config) Handler {
 	client := safehttp.Client(c.HTTPClient)
-	if client.Transport == nil {
-		client.Transport = http.DefaultTransport
-	}
 	timeout := client.Timeout
 	client.Timeout = 0 // kept by [exchange], which tells a slow server from a slow reader
 	if timeout <= 0 {
