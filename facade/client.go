@@ -67,6 +67,9 @@ func newClient(service *spec.Service, credentials auth.Credentials, opts []Optio
 	if service.AuthorizePath != "" {
 		c.endpoint.AuthorizeURL = base + service.AuthorizePath
 	}
+	if service.LogoutPath != "" {
+		c.endpoint.LogoutURL = base + service.LogoutPath
+	}
 	return c.with(credentials)
 }
 

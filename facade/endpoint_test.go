@@ -48,6 +48,9 @@ func TestTheEndpointHasWhatTheSpecificationSaysOfSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	var methods []string
+	if want := "/auth/v1/logout?scope=local"; !strings.HasSuffix(e.LogoutURL, want) {
+		t.Errorf("the logout URL is %q: want %s at its end", e.LogoutURL, want)
+	}
 	for _, method := range e.ClientAuthentication {
 		methods = append(methods, string(method))
 	}

@@ -31,6 +31,7 @@ var Service = spec.Service{
 		"production": ServerProduction,
 	},
 	AuthorizePath:        "/auth/v1/oauth/authorize",
+	LogoutPath:           "/auth/v1/logout?scope=local",
 	TokenPath:            "/auth/v1/oauth/token",
 	ClientAuthentication: []string{"none", "client_secret_basic", "client_secret_post"},
 	IdentityScopes:       []string{"openid", "email", "profile", "phone", "offline_access"},

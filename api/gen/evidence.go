@@ -83,7 +83,11 @@ func grades(doc *openapi3.T) (*book, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(doc.Components.SecuritySchemes)) {
 		c := chapter{Title: name}
-		w.add(&c, name, "sign-in", doc.Components.SecuritySchemes[name].Value.Extensions, nil)
+		extensions := doc.Components.SecuritySchemes[name].Value.Extensions
+		w.add(&c, name, "sign-in", extensions, nil)
+		if logout, ok := extensions["x-logout"].(map[string]any); ok {
+			w.add(&c, name+", x-logout", "logout", logout, nil)
+		}
 		b.Signin = append(b.Signin, c)
 	}
 	return b, p.err()

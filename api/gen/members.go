@@ -101,7 +101,7 @@ var objects = map[string]object{
 	"scheme": {
 		title: "a security scheme",
 		members: map[string]string{
-			"type": "", "description": "", "flows": "flows", "x-client-authentication": "", "x-identity-scopes": "", "x-scope-aliases": "", "x-evidence": "",
+			"type": "", "description": "", "flows": "flows", "x-client-authentication": "", "x-identity-scopes": "", "x-scope-aliases": "", "x-logout": "", "x-evidence": "",
 		},
 		must: map[string]string{"description": "give a description"},
 	},

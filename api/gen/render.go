@@ -59,7 +59,8 @@ var Service = spec.Service{
 	},
 	{{- with .AuthorizePath}}
 	AuthorizePath: {{printf "%q" .}},{{end}}
-	TokenPath: {{printf "%q" .TokenPath}},
+{{with .LogoutPath}}	LogoutPath: {{printf "%q" .}},
+{{end}}	TokenPath: {{printf "%q" .TokenPath}},
 	ClientAuthentication: {{printf "%#v" .ClientAuthentication}},
 	{{- with .IdentityScopes}}
 	IdentityScopes: {{printf "%#v" .}},{{end}}

@@ -113,6 +113,9 @@ func readScheme(p *problems, doc *openapi3.T, s *service, name string) {
 	if v, ok := scheme.Extensions["x-scope-aliases"]; ok {
 		s.ScopeAliases = textMap(p, where+", x-scope-aliases", v)
 	}
+	if v, ok := scheme.Extensions["x-logout"]; ok {
+		s.LogoutPath = readLogout(p, where+", x-logout", s, v)
+	}
 	flow := scheme.Flows.AuthorizationCode
 	if flow == nil {
 		flow = scheme.Flows.ClientCredentials
@@ -136,6 +139,20 @@ func readScheme(p *problems, doc *openapi3.T, s *service, name string) {
 			p.addf("%s, x-scope-aliases: %s is a current scope", where, old)
 		}
 	}
+}
+
+// readLogout returns the path and query of a service's logout. The query has to
+// limit it to one session: Supabase Auth's default is every session of the user.
+func readLogout(p *problems, where string, s *service, value any) string {
+	fields, _ := value.(map[string]any)
+	path := below(p, where+", url", s, text(p, where+", url", fields["url"]))
+	if _, query, _ := strings.Cut(path, "?"); query != "scope=local" {
+		p.addf("%s, url: its query must be scope=local, which ends one session and not all of a person", where)
+	}
+	if _, ok := fields["x-evidence"]; !ok || len(fields) != 2 {
+		p.addf("%s: want url and x-evidence", where)
+	}
+	return path
 }
 
 // below returns the path of an address under the production server.

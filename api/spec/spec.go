@@ -20,6 +20,10 @@ type Service struct {
 	// AuthorizePath and TokenPath are where sign-in lies below the base URL.
 	// AuthorizePath is empty where the service has no code flow.
 	AuthorizePath, TokenPath string
+	// LogoutPath is where a POST with an access token ends that token's session,
+	// and no other of the same person: with its query, which is mandatory. Empty
+	// where the service has none.
+	LogoutPath string
 	// ClientAuthentication lists how a client may name itself at the token
 	// endpoint (RFC 7591 section 2, token_endpoint_auth_method).
 	ClientAuthentication []string

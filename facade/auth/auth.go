@@ -56,6 +56,10 @@ type Endpoint struct {
 	AuthorizeURL string
 	// TokenURL is the token endpoint (RFC 6749 section 3.2).
 	TokenURL string
+	// LogoutURL ends one session at the server: POST with its access token
+	// (x-logout of openapi.yaml). Its query, scope=local, belongs to it: without
+	// that the person is signed out everywhere. Empty where the service has none.
+	LogoutURL string
 	// IdentityScopes are what a sign-in may ask the authorization endpoint for
 	// (x-identity-scopes of openapi.yaml). API scopes are not among them: they are
 	// chosen for the app in the developer portal. Empty means none but the default.
