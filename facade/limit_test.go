@@ -194,7 +194,7 @@ func TestAResponseThatUnpacksToAnythingIsBounded(t *testing.T) {
 	z := gzip.NewWriter(&packed)
 	_, _ = io.WriteString(z, `{"user":{"email":"`)
 	blank := strings.Repeat("a", 1<<20)
-	for range 20 {
+	for range 8 {
 		_, _ = io.WriteString(z, blank)
 	}
 	_, _ = io.WriteString(z, `"}}`)
@@ -222,7 +222,7 @@ func TestAResponseThatUnpacksToAnythingIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if me, err := c.Me(t.Context()); err != nil || len(me.User.Email) != 20<<20 {
+	if me, err := c.Me(t.Context()); err != nil || len(me.User.Email) != 8<<20 {
 		t.Errorf("with the bound raised: %v", err)
 	}
 }
