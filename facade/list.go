@@ -193,7 +193,7 @@ func (l *List[T]) page(p *pager[T]) (page Page[T], err error) {
 			page.Bad = append(page.Bad, bad)
 		case err != nil:
 			return page, err
-		case p.fits(p.item):
+		case p.matches(p.item):
 			page.Items = append(page.Items, p.item)
 		}
 		if held += size; held > l.client.settings.maxElement {

@@ -84,7 +84,7 @@ func (l *List[T]) pager(ctx context.Context) (*pager[T], error) {
 	}, nil
 }
 
-func (p *pager[T]) fits(v T) bool {
+func (p *pager[T]) matches(v T) bool {
 	for _, m := range p.list.matches {
 		if !m.fits(v) {
 			return false
@@ -108,7 +108,7 @@ func (p *pager[T]) readPage(yield func(T, error) bool) bool {
 			}
 			continue
 		}
-		if p.fits(p.item) && !yield(p.item, nil) {
+		if p.matches(p.item) && !yield(p.item, nil) {
 			return false
 		}
 	}

@@ -3,7 +3,7 @@ package facade
 import (
 	"context"
 	"errors"
-	"sync"
+	"sync/atomic"
 
 	"github.com/credkit/credkit-go/facade/internal/transport"
 )
@@ -19,37 +19,38 @@ func prefetch[T any](p *pager[T], count int, size int64, yield func(T, error) bo
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		err := errReaderLeft
+		q.err = errReaderLeft
 		defer func() {
-			q.crash = recover() // a panic belongs to the caller's goroutine
+			q.panicked = recover() // a panic belongs to the caller's goroutine
 			p.close()
-			q.end(err)
+			close(q.batches)
 		}()
-		err = q.fill(p)
+		q.err = q.fill(p)
+		q.flush()
 	}()
 	defer func() {
 		cancel()
 		<-done
-		if q.crash != nil {
-			panic(q.crash) //nolint:forbidigo // the caller's own panic goes on
+		if q.panicked != nil {
+			panic(q.panicked) //nolint:forbidigo // the caller's own panic goes on
 		}
 	}()
-	for {
-		rows := q.receive()
-		if rows == nil {
-			if q.err != nil && q.crash == nil {
-				yield(*new(T), q.err)
-			}
-			return
-		}
-		for i := range rows {
-			r := rows[i]
-			rows[i] = row[T]{} // the caller's now
+	for batch := range q.batches {
+		for i := range batch {
+			r := batch[i]
+			batch[i] = row[T]{} // the caller's now
 			q.release(r.size)
-			if !r.out && !yield(r.value, r.err) {
+			if !r.filtered && !yield(r.value, r.err) {
 				return
 			}
 		}
+		select {
+		case q.free <- batch[:0]:
+		default:
+		}
+	}
+	if q.err != nil && q.panicked == nil {
+		yield(*new(T), q.err)
 	}
 }
 
@@ -59,49 +60,37 @@ var errReaderLeft = errors.New("facade: the reader of the list was ended by runt
 
 // row is what one step of a pager gave.
 type row[T any] struct {
-	value T
-	err   error
-	size  int64
-	out   bool // filtered out: it only counts as read ahead
+	value    T
+	err      error
+	size     int64
+	filtered bool // it only counts as read ahead
 }
 
-// queue has what was read ahead. The reader gathers a batch before it passes
-// it on, so that the two goroutines seldom wake each other; it passes on what
-// it has before it waits for the network.
+// queue passes rows from the reader to the caller, in batches so that the two
+// goroutines seldom wake each other. The number of batches and their length
+// bound the elements; the bytes are counted.
 type queue[T any] struct {
 	ctx      context.Context
-	most     int
-	mostSize int64
-	batch    []row[T] // the reader's own
-	crash    any      // what the reader panicked with
+	length   int      // of a batch
+	size     int64    // the most bytes ahead
+	batch    []row[T] // being gathered; the reader's own
+	batches  chan []row[T]
+	free     chan []row[T] // batches to use again
+	ahead    atomic.Int64  // bytes that the caller has not got yet
+	released chan struct{} // has capacity 1: ahead is less than it was
 
-	mu    sync.Mutex
-	rows  []row[T]
-	spare []row[T]
-	count int   // rows that the caller has not got yet
-	size  int64 // their bytes
-	ended bool
-	err   error // why the reader could not go on
-
-	ready chan struct{} // has capacity 1: there may be rows, or the end
-	room  chan struct{} // has capacity 1: there may be room
+	// Set before batches is closed.
+	err      error // why the reader could not go on
+	panicked any   // what the reader panicked with
 }
 
-// A batch is small at the beginning, so that a short list costs little, and
-// grows to batchMost elements.
-const (
-	batchLeast = 2
-	batchMost  = 32
-)
-
 func newQueue[T any](ctx context.Context, count int, size int64) *queue[T] {
+	length := max(1, min(32, count/4))
+	// One batch is being gathered, and of one the caller has the first element.
+	queued := (count+1)/length - 2
 	return &queue[T]{
-		ctx:      ctx,
-		batch:    make([]row[T], 0, min(batchLeast, max(1, count/4))),
-		most:     count,
-		mostSize: size,
-		ready:    make(chan struct{}, 1),
-		room:     make(chan struct{}, 1),
+		ctx: ctx, length: length, size: size,
+		batches: make(chan []row[T], queued), free: make(chan []row[T], 1), released: make(chan struct{}, 1),
 	}
 }
 
@@ -109,127 +98,74 @@ func newQueue[T any](ctx context.Context, count int, size int64) *queue[T] {
 // on, and returns why.
 func (q *queue[T]) fill(p *pager[T]) error {
 	var gathered int64
-	reserved := 0 // how many more elements there is room for
 	for {
-		if reserved == 0 {
-			q.flush()
-			if gathered > 0 {
-				q.widen()
-			}
-			if !q.reserve() {
-				return p.list.client.failed(p.list.id, transport.ContextError(q.ctx))
-			}
-			reserved, gathered = cap(q.batch), 0
+		if len(q.batch) == 0 {
+			gathered = 0
+			q.waitForRoom()
+		}
+		if q.ctx.Err() != nil {
+			return p.list.client.failed(p.list.id, transport.ContextError(q.ctx))
 		}
 		size, err := p.next()
-		_, mismatch := errors.AsType[*ElementError](err) // As would allocate, for each element
-		next := row[T]{err: err, size: size}
-		switch {
-		case err != nil && !mismatch && !errors.Is(err, errPageEnd):
-			q.flush()
-			return err
-		case q.ctx.Err() != nil:
-			return p.list.client.failed(p.list.id, transport.ContextError(q.ctx))
-		case errors.Is(err, errPageEnd):
+		if errors.Is(err, errPageEnd) {
 			q.flush()
 			if !p.more {
 				return nil
 			}
 			continue
-		case mismatch:
-		case p.fits(p.item):
-			next.value = p.item
-		default:
-			next.out = true
+		}
+		_, mismatch := errors.AsType[*ElementError](err) // As would allocate, for each element
+		if err != nil && !mismatch {
+			return err
+		}
+		next := row[T]{err: err, size: size}
+		if !mismatch {
+			if next.filtered = !p.matches(p.item); !next.filtered {
+				next.value = p.item
+			}
 		}
 		q.batch = append(q.batch, next)
-		reserved--
-		if gathered += size; gathered > q.mostSize/4 {
-			reserved = 0
+		q.ahead.Add(size)
+		if gathered += size; len(q.batch) == q.length || gathered > q.size/4 {
+			q.flush()
 		}
 	}
 }
 
-// widen makes room for a larger batch; this one has been handed on.
-func (q *queue[T]) widen() {
-	if wider := min(2*cap(q.batch), batchMost, q.most/4); wider > cap(q.batch) {
-		q.batch = make([]row[T], 0, wider)
-	}
-}
-
-// reserve waits until there is room for another batch. It reports false when
-// the context has ended.
-func (q *queue[T]) reserve() bool {
-	for {
-		q.mu.Lock()
-		free := q.count == 0 || q.count+cap(q.batch) <= q.most && q.size < q.mostSize*3/4
-		q.mu.Unlock()
-		if free {
-			return true
-		}
-		select {
-		case <-q.room:
-		case <-q.ctx.Done():
-			return false
-		}
-	}
-}
-
-// flush hands on what was gathered.
+// flush passes on what was gathered. The reader also does so before it waits
+// for the network.
 func (q *queue[T]) flush() {
 	if len(q.batch) == 0 {
 		return
 	}
-	q.mu.Lock()
-	q.rows = append(q.rows, q.batch...)
-	q.count += len(q.batch)
-	for i := range q.batch {
-		q.size += q.batch[i].size
-	}
-	q.mu.Unlock()
-	clear(q.batch)
-	q.batch = q.batch[:0]
-	signal(q.ready)
-}
-
-// end says that nothing more will come, and why if the list has not ended.
-func (q *queue[T]) end(err error) {
-	q.mu.Lock()
-	q.ended, q.err = true, err
-	q.mu.Unlock()
-	signal(q.ready)
-}
-
-// receive returns all rows that are there, waiting for some; nil at the end.
-func (q *queue[T]) receive() []row[T] {
-	for {
-		q.mu.Lock()
-		rows, ended := q.rows, q.ended
-		if len(rows) > 0 {
-			q.rows, q.spare = q.spare[:0], rows
-			q.mu.Unlock()
-			return rows
-		}
-		q.mu.Unlock()
-		if ended {
-			return nil
-		}
-		<-q.ready
-	}
-}
-
-// release counts one row off that the caller gets.
-func (q *queue[T]) release(size int64) {
-	q.mu.Lock()
-	q.count--
-	q.size -= size
-	q.mu.Unlock()
-	signal(q.room)
-}
-
-func signal(c chan struct{}) {
 	select {
-	case c <- struct{}{}:
+	case q.batches <- q.batch:
+	case <-q.ctx.Done(): // nobody receives any more, or gets the context's error
+	}
+	select {
+	case q.batch = <-q.free:
+	default:
+		q.batch = nil
+	}
+}
+
+// waitForRoom waits until another batch may be gathered, or the context has
+// ended.
+func (q *queue[T]) waitForRoom() {
+	for ahead := q.ahead.Load(); ahead > 0 && ahead >= q.size*3/4; ahead = q.ahead.Load() {
+		select {
+		case <-q.released:
+		case <-q.ctx.Done():
+			return
+		}
+	}
+}
+
+// release counts off the bytes of a row that the caller gets.
+func (q *queue[T]) release(size int64) {
+	q.ahead.Add(-size)
+	select {
+	case q.released <- struct{}{}:
 	default:
 	}
 }
