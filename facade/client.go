@@ -94,7 +94,7 @@ func (c *client) with(credentials auth.Credentials) (*client, error) {
 		Source:           source,
 		HTTPClient:       c.http,
 		Limiter:          c.limiter,
-		Retry:            c.settings.retry,
+		Retry:            transport.RetryPolicy(c.settings.retry),
 		Budget:           c.budget,
 		MaxResponseBytes: c.settings.maxObject,
 		UserAgent:        c.settings.userAgent,

@@ -1,6 +1,7 @@
 package facade
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,22 +34,23 @@ const (
 type Option func(*settings) error
 
 // Limiter holds calls back before a service has to refuse them: see
-// [WithLimiter]. It is an interface of two methods, both safe for use by many
-// goroutines:
-//
-//	// Wait returns when one request may be sent, and counts it. It returns
-//	// at once with an error if that cannot be before ctx ends.
-//	Wait(ctx context.Context) error
-//	// Refused hears that the server responded with 429, and for how long it asked
-//	// to be left alone; zero if it did not say.
-//	Refused(retryAfter time.Duration)
-type Limiter = transport.Limiter
+// [WithLimiter]. Both methods are safe for use by many goroutines.
+type Limiter interface {
+	// Wait returns when one request may be sent, and counts it. It returns at
+	// once with an error if that cannot be before ctx ends.
+	Wait(ctx context.Context) error
+	// Refused is called for a 429. The server asked for no request before
+	// retryAfter has passed; zero if it did not say.
+	Refused(retryAfter time.Duration)
+}
 
-// Limit allows so many requests in any window of a length:
-//
-//	Requests int           // how many
-//	Window   time.Duration // the length of the rolling window
-type Limit = spec.RateLimit
+// Limit allows so many requests in any window of a length.
+type Limit struct {
+	// Requests is how many.
+	Requests int
+	// Window is the length of the rolling window.
+	Window time.Duration
+}
 
 // mostLimited bounds the requests of a [Limit]: of windows up to an hour each
 // request's time is kept.
@@ -59,36 +61,39 @@ const mostLimited = 1_000_000
 // and after a 429 it pauses all calls of all its clients. The error is about
 // a limit of no requests, of more than a million, or without a window.
 func NewLimiter(limits ...Limit) (Limiter, error) {
-	for _, l := range limits {
+	declared := make([]spec.RateLimit, len(limits))
+	for i, l := range limits {
 		if l.Requests < 1 || l.Requests > mostLimited || l.Window <= 0 {
 			return nil, fmt.Errorf("facade: NewLimiter: %d requests in %v: want 1 to %d requests and a positive window", l.Requests, l.Window, mostLimited)
 		}
+		declared[i] = spec.RateLimit(l)
 	}
-	return transport.NewRateLimiter(limits, nil), nil
+	return transport.NewRateLimiter(declared, nil), nil
 }
 
 // RetryPolicy says how often and how patiently a call is sent again: see
-// [WithRetry]. A field that is zero has its default:
-//
-//	// MaxAttempts is the most times a call is sent, the first included; those
-//	// that got a 429 are not counted. Default 4; 1 never sends again, also after
-//	// a 429.
-//	MaxAttempts int
-//	// FirstDelay is the mean of the first wait; each wait is drawn between
-//	// zero and twice its mean, and the mean doubles. Default 200 ms.
-//	FirstDelay time.Duration
-//	// MaxDelay is the longest mean, also of the first wait. Default 10 s.
-//	MaxDelay time.Duration
-//	// MaxRetryAfter is the longest Retry-After that is waited for; a longer
-//	// one fails the call at once, and after a 429 each call of the client that
-//	// would have to wait longer. Where a server responds with 429 to everything,
-//	// calls fail after as long. Default one minute.
-//	MaxRetryAfter time.Duration
-//	// Budget is how many retries the calls of a client share; each call that
-//	// succeeds earns back a tenth of one, up to Budget. With none left,
-//	// nothing is sent again. Default 50.
-//	Budget int
-type RetryPolicy = transport.RetryPolicy
+// [WithRetry]. A field that is zero has its default.
+type RetryPolicy struct {
+	// MaxAttempts is the most times a call is sent, the first included; those
+	// that got a 429 are not counted. Default 4; 1 never sends again, also
+	// after a 429.
+	MaxAttempts int
+	// FirstDelay is the mean of the first wait; each wait is drawn between
+	// zero and twice its mean, and the mean doubles. Default 200 ms.
+	FirstDelay time.Duration
+	// MaxDelay is the longest mean, also of the first wait. Default 10 s.
+	MaxDelay time.Duration
+	// MaxRetryAfter is the longest Retry-After that is waited for; a longer
+	// one fails the call at once, and after a 429 each call of the client that
+	// would have to wait longer. A drawn wait is added to it, so that not all
+	// who were told the same come back together. Where a server responds with
+	// 429 to everything, calls fail after as long. Default one minute.
+	MaxRetryAfter time.Duration
+	// Budget is how many retries the calls of a client share; each call that
+	// succeeds earns back a tenth of one, up to Budget. With none left,
+	// nothing is sent again. Default 50.
+	Budget int
+}
 
 // ScopeCheck says when a call's scopes are checked.
 type ScopeCheck int

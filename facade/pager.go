@@ -38,10 +38,10 @@ type pager[T any] struct {
 	seed   maphash.Seed
 	seen   map[uint64]struct{} // the pages asked for, by the hash of their place
 
-	delivered identities // the elements of this page that were handed out
-	skip      int        // how many of them are still to be skipped in a page that was asked for again
-	again     identities // those that were skipped
-	tries     int        // requests for this page since the last new element
+	delivered identities        // the elements of this page that were handed out
+	skip      int               // how many of them are still to be skipped in a page that was asked for again
+	again     identities        // those that were skipped
+	retries   transport.Retries // requests for this page since the last new element
 }
 
 // identities are elements of a page, in order, in constant memory.
@@ -80,7 +80,8 @@ func (l *List[T]) pager(ctx context.Context) (*pager[T], error) {
 	}
 	return &pager[T]{
 		list: l, ctx: ctx, paging: op.Pagination, retry: op.Retry == spec.RetrySafe, more: true, seed: maphash.MakeSeed(),
-		reader: *page.NewReader(op.Pagination, l.client.settings.maxElement),
+		reader:  *page.NewReader(op.Pagination, l.client.settings.maxElement),
+		retries: transport.NewRetries(transport.RetryPolicy(l.client.settings.retry), l.client.budget),
 	}, nil
 }
 
@@ -168,7 +169,7 @@ func (p *pager[T]) next() (int64, error) {
 			continue
 		}
 		p.delivered.add(id, p.seed)
-		p.tries = 0
+		p.retries.Reset()
 		p.index++
 		if mismatch != nil {
 			return int64(size), &ElementError{Index: p.index - 1, Path: mismatch.Pointer, Err: errors.New(mismatch.Problem)}
@@ -190,9 +191,8 @@ func (p *pager[T]) cut(err error) error {
 	if !p.retry || p.ctx.Err() != nil || errors.As(err, &unexpected) || errors.As(err, &large) {
 		return failed
 	}
-	p.tries++
 	c := p.list.client
-	gaveUp, ended := transport.WaitToResume(p.ctx, c.settings.retry, c.budget, p.tries)
+	gaveUp, ended := p.retries.Wait(p.ctx)
 	switch {
 	case ended != nil:
 		return c.failed(p.list.id, ended)
@@ -232,7 +232,7 @@ func (p *pager[T]) changed() error {
 // open asks for the page of p.query.
 func (p *pager[T]) open() error {
 	l := p.list
-	again := p.skip > 0 || p.tries > 0
+	again := p.skip > 0 || p.retries.Failed() > 0
 	if p.pages == l.client.settings.maxPages && !again {
 		return &Error{Service: l.client.service.Name, Operation: l.id, SessionKey: l.client.session, kind: ErrTooMany,
 			Message: fmt.Sprintf("the list has more than %d pages: raise the bound with WithMaxPages", p.pages)}
@@ -291,7 +291,8 @@ func (p *pager[T]) endPage() error {
 		return failed
 	}
 	p.close()
-	p.query, p.more, p.tries = query, query != "", 0
+	p.query, p.more = query, query != ""
+	p.retries.Reset()
 	return nil
 }
 

@@ -10,14 +10,9 @@ import (
 	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
-// Limiter holds calls back before a server has to refuse them. A fleet whose
-// processes share one key can bring its own. It is used by many goroutines.
+// Limiter is that of the facade, which documents it.
 type Limiter interface {
-	// Wait returns when one request may be sent, and counts it. It returns at
-	// once with an error if that cannot be before ctx ends.
 	Wait(ctx context.Context) error
-	// Refused hears that the server responded with 429, and for how long it asked
-	// to be left alone; zero if it did not say.
 	Refused(retryAfter time.Duration)
 }
 
@@ -47,9 +42,9 @@ func (e *LimitError) Error() string {
 // the first, and any that is twice as long as the one logged before.
 func limit(next Handler, limiter *RateLimiter, most time.Duration, c Config) Handler {
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
-		t := turn{most: most}
+		opts := waitOptions{maxPause: most}
 		if c.Logger != nil {
-			t.tell = func(wait time.Duration, why string) {
+			opts.log = func(wait time.Duration, why string) {
 				level := slog.LevelInfo
 				if wait > time.Minute {
 					level = slog.LevelWarn
@@ -58,7 +53,7 @@ func limit(next Handler, limiter *RateLimiter, most time.Duration, c Config) Han
 					slog.String("operation", string(call.Operation.ID)), slog.Duration("wait", wait), slog.String("reason", why))
 			}
 		}
-		if err := limiter.wait(ctx, t); err != nil {
+		if err := limiter.wait(ctx, opts); err != nil {
 			return nil, err
 		}
 		resp, err := next(ctx, call)

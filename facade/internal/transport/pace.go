@@ -78,7 +78,7 @@ func (p *pace) rise(now time.Time) {
 	p.changed, p.calm = now, 0
 }
 
-// refused hears of a 429: the first of a series, or a further one. until is the
+// refused notes a 429: the first of a series, or a further one. until is the
 // end of the pause. span is the time since the series began, or what the
 // server asks for if that is longer.
 func (p *pace) refused(now, until time.Time, first bool, span time.Duration) {

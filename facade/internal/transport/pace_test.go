@@ -122,7 +122,7 @@ func TestAnyLimitIsLearned(t *testing.T) {
 						wg.Go(func() {
 							for next.Add(1) <= int64(test.requests) {
 								for {
-									if err := w.wait(t.Context(), turn{most: 2 * time.Minute}); err != nil {
+									if err := w.wait(t.Context(), waitOptions{maxPause: 2 * time.Minute}); err != nil {
 										t.Error(err)
 										return
 									}
@@ -212,7 +212,7 @@ func TestTheRateRises(t *testing.T) {
 		}
 		for _, hold := range []time.Duration{10 * time.Second, 20 * time.Second, 40 * time.Second} {
 			w.Refused(1)
-			time.Sleep(time.Until(w.until))
+			time.Sleep(time.Until(w.pausedUntil))
 			if got := send(fewest + 1); got != learned {
 				t.Fatalf("after a rise that was too much: %v, before it %v", got, learned)
 			}
@@ -262,7 +262,7 @@ func TestPausesGrowWhileNothingIsAccepted(t *testing.T) {
 		w := NewRateLimiter(nil, nil)
 		for range 10 {
 			w.Refused(0)
-			last = time.Until(w.until)
+			last = time.Until(w.pausedUntil)
 			time.Sleep(last)
 			between(w)
 		}
@@ -299,7 +299,7 @@ func TestThePaceHasAnEnd(t *testing.T) {
 		w := NewRateLimiter(nil, nil)
 		for range 100 {
 			w.Refused(2 * time.Second)
-			time.Sleep(time.Until(w.until))
+			time.Sleep(time.Until(w.pausedUntil))
 			w.accepted()
 		}
 		if w.learned.interval != 2*time.Second {

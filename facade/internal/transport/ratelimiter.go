@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/credkit/credkit-go/api/spec"
@@ -15,24 +16,24 @@ import (
 // asks, then at a rate that is learned from what the server accepted, see
 // [pace]. Calls go in the order in which they came. It counts for one process.
 type RateLimiter struct {
-	// also is a limiter of the program's own, asked once a request may go as
+	// custom is a limiter of the program's own, asked once a request may go as
 	// far as this one is concerned. Nil for none.
-	also Limiter
-	turn chan struct{} // holds one: the call that goes next; the others queue for it
+	custom  Limiter
+	turn    chan struct{} // has capacity 1: the call that goes next
+	waiting atomic.Int64  // calls that have the turn or wait for it
 
 	mu       sync.Mutex
-	queued   int // calls that have the turn or wait for it
 	declared []window
 	learned  pace
 
-	until    time.Time // nothing goes before: there was a 429
-	asked    time.Time // of until, what the server asked for; the rest is drawn
-	since    time.Time // the first of the 429s that nothing was accepted between; zero for none
-	last     time.Time // the last of them that came at the end of a pause
-	refusals int       // how many of those there were
+	pausedUntil   time.Time // nothing goes before: there was a 429
+	askedUntil    time.Time // of pausedUntil, what the server asked for; the rest is drawn
+	refusingSince time.Time // the first of the 429s that nothing was accepted between; zero for none
+	lastRefusal   time.Time // the last of them that came at the end of a pause
+	refusals      int       // how many of those there were
 
-	told    time.Time     // until when a wait was logged
-	longest time.Duration // the wait that was logged
+	loggedUntil time.Time     // until when a wait was logged
+	loggedWait  time.Duration // the wait that was logged
 }
 
 // The pause after a 429 without Retry-After: the first one's mean, which
@@ -44,66 +45,66 @@ const (
 
 // NewRateLimiter returns a limiter for declared limits, of which there may be
 // none, that also asks and tells another one, if there is one.
-func NewRateLimiter(limits []spec.RateLimit, also Limiter) *RateLimiter {
-	w := &RateLimiter{also: also, turn: make(chan struct{}, 1)}
+func NewRateLimiter(limits []spec.RateLimit, custom Limiter) *RateLimiter {
+	l := &RateLimiter{custom: custom, turn: make(chan struct{}, 1)}
 	for _, limit := range limits {
 		if limit.Window <= time.Hour {
-			w.declared = append(w.declared, &ring{limit: limit, at: make([]time.Time, limit.Requests)})
+			l.declared = append(l.declared, &ring{limit: limit, at: make([]time.Time, limit.Requests)})
 		} else {
-			w.declared = append(w.declared, &hours{limit: limit, sent: tally{unit: time.Hour, keep: time.Hour + limit.Window}})
+			l.declared = append(l.declared, &hours{limit: limit, sent: tally{unit: time.Hour, keep: time.Hour + limit.Window}})
 		}
 	}
-	return w
+	return l
 }
 
 // Wait implements [Limiter].
-func (w *RateLimiter) Wait(ctx context.Context) error { return w.wait(ctx, turn{}) }
+func (l *RateLimiter) Wait(ctx context.Context) error { return l.wait(ctx, waitOptions{}) }
 
-// turn is what a call says of its wait.
-type turn struct {
-	// most is the longest wait after a 429; zero for no bound.
-	most time.Duration
-	// tell is called before a wait that is worth a line in the log; nil for
+// waitOptions are what a call says of its wait.
+type waitOptions struct {
+	// maxPause is the longest wait after a 429; zero for no bound.
+	maxPause time.Duration
+	// log is called before a wait that is worth a line in the log; nil for
 	// none.
-	tell func(wait time.Duration, why string)
+	log func(wait time.Duration, why string)
 }
 
 // wait returns when one request may be sent, and counts it.
-func (w *RateLimiter) wait(ctx context.Context, t turn) error {
+func (l *RateLimiter) wait(ctx context.Context, opts waitOptions) error {
 	if ctx.Err() != nil {
 		return ContextError(ctx)
 	}
-	if err := w.own(ctx, t); err != nil {
+	if err := l.waitTurn(ctx, opts); err != nil {
 		return err
 	}
-	if w.also != nil {
-		return w.also.Wait(ctx)
+	if l.custom != nil {
+		return l.custom.Wait(ctx)
 	}
 	return nil
 }
 
-func (w *RateLimiter) own(ctx context.Context, t turn) error {
-	ahead := w.enter()
-	defer w.leave()
+func (l *RateLimiter) waitTurn(ctx context.Context, opts waitOptions) error {
+	ahead := int(l.waiting.Add(1)) - 1
+	defer l.waiting.Add(-1)
 	select {
-	case w.turn <- struct{}{}:
+	case l.turn <- struct{}{}:
 	default:
-		if err := w.look(ctx, t, ahead); err != nil {
+		if err := l.checkWait(ctx, opts, ahead); err != nil {
 			return err
 		}
 		select {
-		case w.turn <- struct{}{}:
+		case l.turn <- struct{}{}:
 		case <-ctx.Done():
 			return ContextError(ctx)
 		}
 	}
-	defer func() { <-w.turn }()
+	defer func() { <-l.turn }()
 	for {
-		wait := w.take()
+		wait := l.tryNext()
 		if wait == 0 {
 			return nil
 		}
-		if err := w.look(ctx, t, 0); err != nil {
+		if err := l.checkWait(ctx, opts, 0); err != nil {
 			return err
 		}
 		if err := sleep(ctx, wait); err != nil {
@@ -112,84 +113,69 @@ func (w *RateLimiter) own(ctx context.Context, t turn) error {
 	}
 }
 
-// enter counts a call that waits for its turn and returns how many are ahead
-// of it.
-func (w *RateLimiter) enter() (ahead int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.queued++
-	return w.queued - 1
-}
-
-func (w *RateLimiter) leave() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.queued--
-}
-
-// take lets the call whose turn it is go, or returns how long it has to wait.
-func (w *RateLimiter) take() time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// tryNext lets the call whose turn it is go, or returns how long it has to wait.
+func (l *RateLimiter) tryNext() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	now := time.Now()
-	at, _ := w.next(now, 0)
+	at, _ := l.next(now, 0)
 	if !at.After(now) {
-		for _, win := range w.declared {
+		for _, win := range l.declared {
 			win.count(now)
 		}
-		w.learned.count(now)
+		l.learned.count(now)
 	}
 	return at.Sub(now)
 }
 
 // next returns when a request may go that has others ahead of it, and what it
 // waits for: nil is the pause after a 429.
-func (w *RateLimiter) next(now time.Time, ahead int) (at time.Time, why window) {
+func (l *RateLimiter) next(now time.Time, ahead int) (at time.Time, why window) {
 	at = now
-	if w.until.After(at) {
-		at = w.until
+	if l.pausedUntil.After(at) {
+		at = l.pausedUntil
 	}
-	for _, win := range w.declared {
+	for _, win := range l.declared {
 		if free := win.free(now, ahead); free.After(at) {
 			at, why = free, win
 		}
 	}
-	if free := w.learned.free(now, ahead); free.After(at) {
-		at, why = free, &w.learned
+	if free := l.learned.free(now, ahead); free.After(at) {
+		at, why = free, &l.learned
 	}
 	return at, why
 }
 
-// look has a wait that is about to begin logged, or returns why it must not.
-func (w *RateLimiter) look(ctx context.Context, t turn, ahead int) error {
-	w.mu.Lock()
+// checkWait has a wait that is about to begin logged, or returns why it must not.
+func (l *RateLimiter) checkWait(ctx context.Context, opts waitOptions, ahead int) error {
+	l.mu.Lock()
 	now := time.Now()
-	at, why := w.next(now, ahead)
+	at, why := l.next(now, ahead)
 	wait := at.Sub(now)
-	asked, refusing := w.asked.Sub(now), time.Duration(0)
-	if !w.since.IsZero() && w.until.After(now) {
-		refusing = w.last.Sub(w.since)
+	asked, refusing := l.askedUntil.Sub(now), time.Duration(0)
+	if !l.refusingSince.IsZero() && l.pausedUntil.After(now) {
+		refusing = l.lastRefusal.Sub(l.refusingSince)
 	}
 	reason := "the server responded with 429"
 	if why != nil {
 		reason = why.String()
 	}
-	tell := wait > time.Second && (now.After(w.told) || wait >= 2*w.longest)
-	if tell {
-		w.told, w.longest = at, wait
+	log := wait > time.Second && (now.After(l.loggedUntil) || wait >= 2*l.loggedWait)
+	if log {
+		l.loggedUntil, l.loggedWait = at, wait
 	}
-	w.mu.Unlock()
+	l.mu.Unlock()
 
 	switch {
-	case t.most > 0 && asked > t.most:
-		return &LimitError{Wait: asked, Why: "the server asked for it", Max: t.most}
-	case t.most > 0 && refusing > t.most:
-		return &LimitError{Wait: wait, Why: "the server has responded with 429 to every request for " + refusing.Round(time.Second).String(), Max: t.most}
+	case opts.maxPause > 0 && asked > opts.maxPause:
+		return &LimitError{Wait: asked, Why: "the server asked for it", Max: opts.maxPause}
+	case opts.maxPause > 0 && refusing > opts.maxPause:
+		return &LimitError{Wait: wait, Why: "the server has responded with 429 to every request for " + refusing.Round(time.Second).String(), Max: opts.maxPause}
 	case passesDeadline(ctx, wait):
 		return &LimitError{Wait: wait, Why: reason}
 	}
-	if tell && t.tell != nil {
-		t.tell(wait, reason)
+	if log && opts.log != nil {
+		opts.log(wait, reason)
 	}
 	return nil
 }
@@ -201,37 +187,37 @@ func passesDeadline(ctx context.Context, wait time.Duration) bool {
 }
 
 // Refused implements [Limiter].
-func (w *RateLimiter) Refused(after time.Duration) {
+func (l *RateLimiter) Refused(after time.Duration) {
 	after = max(after, 0)
-	if w.also != nil {
-		w.also.Refused(after)
+	if l.custom != nil {
+		l.custom.Refused(after)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	now := time.Now()
 	asked := now.Add(after)
-	if now.Before(w.until) { // it was under way when the pause began
-		if asked.After(w.asked) {
-			w.asked, w.until = asked, later(w.until, asked)
+	if now.Before(l.pausedUntil) { // it was under way when the pause began
+		if asked.After(l.askedUntil) {
+			l.askedUntil, l.pausedUntil = asked, later(l.pausedUntil, asked)
 		}
-		w.learned.refused(now, w.until, false, 0)
+		l.learned.refused(now, l.pausedUntil, false, 0)
 		return
 	}
 	// Who uses the limiter by its two methods alone tells it of no success: a
 	// 429 long after the last pause is then the first of its kind.
-	first := w.since.IsZero() || now.Sub(w.until) > longestPause
+	first := l.refusingSince.IsZero() || now.Sub(l.pausedUntil) > longestPause
 	if first {
-		w.since, w.refusals = now, 0
+		l.refusingSince, l.refusals = now, 0
 	}
-	w.refusals++
-	w.last, w.asked, w.until = now, asked, asked.Add(drawn(after, w.refusals))
-	w.learned.refused(now, w.until, first, max(after, now.Sub(w.since)))
+	l.refusals++
+	l.lastRefusal, l.askedUntil, l.pausedUntil = now, asked, asked.Add(jitter(after, l.refusals))
+	l.learned.refused(now, l.pausedUntil, first, max(after, now.Sub(l.refusingSince)))
 }
 
-// drawn returns what a pause has beyond what the server asked for: so that
+// jitter returns what a pause has beyond what the server asked for: so that
 // processes which are told the same do not all come back in the same moment,
 // and all of the pause if it asked for nothing.
-func drawn(asked time.Duration, refusals int) time.Duration {
+func jitter(asked time.Duration, refusals int) time.Duration {
 	if asked > 0 {
 		return rand.N(min(asked/8, time.Second) + 1)
 	}
@@ -242,11 +228,11 @@ func drawn(asked time.Duration, refusals int) time.Duration {
 	return mean*3/4 + rand.N(mean/2)
 }
 
-// accepted hears that the server responded with something else than 429.
-func (w *RateLimiter) accepted() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.since = time.Time{}
+// accepted notes that the server responded with something else than 429.
+func (l *RateLimiter) accepted() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refusingSince = time.Time{}
 }
 
 func later(a, b time.Time) time.Time {

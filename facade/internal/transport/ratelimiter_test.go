@@ -95,12 +95,12 @@ func TestA429HoldsEverybodyBack(t *testing.T) {
 		w := NewRateLimiter([]spec.RateLimit{{Requests: 100, Window: time.Minute}}, nil)
 		start := time.Now()
 		w.Refused(30 * time.Second)
-		until := w.until
+		until := w.pausedUntil
 		time.Sleep(1)
 		w.Refused(30 * time.Second) // what comes later shortens nothing,
 		w.Refused(time.Second)      // and nor does a shorter wish
-		if w.until.Before(until) {
-			t.Errorf("the pause was %v, and is %v", until.Sub(start), w.until.Sub(start))
+		if w.pausedUntil.Before(until) {
+			t.Errorf("the pause was %v, and is %v", until.Sub(start), w.pausedUntil.Sub(start))
 		}
 		if err := w.Wait(t.Context()); err != nil || time.Since(start) < 30*time.Second || time.Since(start) > 31*time.Second {
 			t.Fatalf("%v after %v", err, time.Since(start))
@@ -119,7 +119,7 @@ func TestAPauseBeyondTheCapFailsAtOnce(t *testing.T) {
 		for range 100 { // who waits already hears of it, too
 			waiting.Go(func() {
 				var limit *LimitError
-				if err := w.wait(t.Context(), turn{most: time.Minute}); !errors.As(err, &limit) {
+				if err := w.wait(t.Context(), waitOptions{maxPause: time.Minute}); !errors.As(err, &limit) {
 					t.Errorf("%v after %v", err, time.Since(start))
 				}
 			})
@@ -132,12 +132,12 @@ func TestAPauseBeyondTheCapFailsAtOnce(t *testing.T) {
 		}
 		start = time.Now()
 		var limit *LimitError
-		if err := w.wait(t.Context(), turn{most: time.Minute}); !errors.As(err, &limit) || limit.Max != time.Minute || limit.Wait < 23*time.Hour || time.Since(start) != 0 {
+		if err := w.wait(t.Context(), waitOptions{maxPause: time.Minute}); !errors.As(err, &limit) || limit.Max != time.Minute || limit.Wait < 23*time.Hour || time.Since(start) != 0 {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 		time.Sleep(24*time.Hour - time.Minute)
 		start = time.Now()
-		if err := w.wait(t.Context(), turn{most: time.Minute}); err != nil || time.Since(start) > 2*time.Minute {
+		if err := w.wait(t.Context(), waitOptions{maxPause: time.Minute}); err != nil || time.Since(start) > 2*time.Minute {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 	})
@@ -154,7 +154,7 @@ func TestAServerThatRefusesEverythingEndsTheWaits(t *testing.T) {
 		for range 1000 {
 			wg.Go(func() {
 				for {
-					err := w.wait(t.Context(), turn{most: time.Minute})
+					err := w.wait(t.Context(), waitOptions{maxPause: time.Minute})
 					var limit *LimitError
 					if errors.As(err, &limit) && limit.Max == time.Minute {
 						return
@@ -179,7 +179,7 @@ func TestAServerThatRefusesEverythingEndsTheWaits(t *testing.T) {
 			t.Errorf("%d requests were sent", sent)
 		}
 		time.Sleep(time.Hour)
-		if err := w.wait(t.Context(), turn{most: time.Minute}); err != nil { // and then it is asked again
+		if err := w.wait(t.Context(), waitOptions{maxPause: time.Minute}); err != nil { // and then it is asked again
 			t.Error(err)
 		}
 	})
@@ -240,8 +240,8 @@ func TestWhoLeavesDuringAPauseLeavesNothing(t *testing.T) {
 		}
 		time.AfterFunc(time.Second, leave)
 		wg.Wait()
-		if w.queued != 0 || len(w.turn) != 0 {
-			t.Errorf("%d still wait, %d have the turn", w.queued, len(w.turn))
+		if w.waiting.Load() != 0 || len(w.turn) != 0 {
+			t.Errorf("%d still wait, %d have the turn", w.waiting.Load(), len(w.turn))
 		}
 		if err := w.Wait(t.Context()); err != nil || time.Since(start) < 30*time.Second || time.Since(start) > 35*time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
@@ -259,7 +259,7 @@ func TestHostilePausesAreHarmless(t *testing.T) {
 				w.Refused(after)
 			}
 			start := time.Now()
-			err := w.wait(t.Context(), turn{most: time.Minute})
+			err := w.wait(t.Context(), waitOptions{maxPause: time.Minute})
 			var limit *LimitError
 			if took := time.Since(start); took > time.Minute || err != nil && !errors.As(err, &limit) {
 				t.Errorf("Retry-After of %v: %v after %v", after, err, took)
@@ -275,7 +275,7 @@ func TestLongWaitsAreTold(t *testing.T) {
 		w := NewRateLimiter([]spec.RateLimit{{Requests: 2, Window: 24 * time.Hour}}, nil)
 		var mu sync.Mutex
 		var told []time.Duration
-		tell := turn{most: time.Minute, tell: func(wait time.Duration, why string) {
+		tell := waitOptions{maxPause: time.Minute, log: func(wait time.Duration, why string) {
 			mu.Lock()
 			defer mu.Unlock()
 			told = append(told, wait)
@@ -311,8 +311,8 @@ func TestALaterWaitIsToldAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, told := NewRateLimiter([]spec.RateLimit{{Requests: 1, Window: 2 * time.Second}}, nil), 0
 		for range 4 {
-			_ = w.wait(t.Context(), turn{tell: func(time.Duration, string) { told++ }})
-			_ = w.wait(t.Context(), turn{tell: func(time.Duration, string) { told++ }})
+			_ = w.wait(t.Context(), waitOptions{log: func(time.Duration, string) { told++ }})
+			_ = w.wait(t.Context(), waitOptions{log: func(time.Duration, string) { told++ }})
 			time.Sleep(time.Minute)
 		}
 		if told != 4 {

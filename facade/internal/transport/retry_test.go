@@ -286,7 +286,7 @@ func TestTheBudget(t *testing.T) {
 			left     float64
 		}{
 			"full stays full":          {2, []int{200}, 30, 2},
-			"the default":              {0, []int{200}, 1, DefaultBudget},
+			"the default":              {0, []int{200}, 1, 50},
 			"a retry":                  {2, []int{503, 404}, 1, 1},
 			"a success earns":          {2, []int{503, 200}, 1, 1.1},
 			"up to the size":           {2, []int{503, 503, 200}, 30, 2},
@@ -314,7 +314,7 @@ func TestTheBudget(t *testing.T) {
 // A call that is refused again and again while others are not has a limit of
 // its own: it ends, in time.
 func TestACallThatAloneIsRefusedEnds(t *testing.T) {
-	for after, want := range map[string][2]int{"5": {mostRefusals, mostRefusals}, "1": {40, 62}} {
+	for after, want := range map[string][2]int{"5": {manyRefusals, manyRefusals}, "1": {40, 62}} {
 		synctest.Test(t, func(t *testing.T) {
 			limiter := NewRateLimiter(nil, nil)
 			client, sent := responding(http.Header{"Retry-After": {after}}, nothing, 429)
@@ -335,7 +335,7 @@ func TestACallThatAloneIsRefusedEnds(t *testing.T) {
 			call := read(t, "https://a.test", cosmic.OpGetMe)
 			resp, err := h(t.Context(), call)
 			close(done)
-			if err != nil || resp.StatusCode != 429 || *sent < want[0] || *sent > want[1] || call.GaveUp == "" || budget.left != DefaultBudget || time.Since(start) > 5*time.Minute {
+			if err != nil || resp.StatusCode != 429 || *sent < want[0] || *sent > want[1] || call.GaveUp == "" || budget.left != 50 || time.Since(start) > 5*time.Minute {
 				t.Errorf("%v, %v after %d requests in %v: %s", resp, err, *sent, time.Since(start), call.GaveUp)
 			}
 		})
@@ -364,7 +364,7 @@ func TestAContextThatEndsDuringABodyIsNoNetworkError(t *testing.T) {
 			call := read(t, "https://a.test", cosmic.OpGetMe)
 			_, err := h(ctx, call)
 			var network *NetworkError
-			if err == nil || errors.As(err, &network) || !errors.Is(err, ctx.Err()) || call.GaveUp != "" || *sent != 1 || budget.left != DefaultBudget {
+			if err == nil || errors.As(err, &network) || !errors.Is(err, ctx.Err()) || call.GaveUp != "" || *sent != 1 || budget.left != 50 {
 				t.Errorf("%v; %q, %d sent, budget %v", err, call.GaveUp, *sent, budget.left)
 			}
 			cancel()
