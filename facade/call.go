@@ -25,23 +25,23 @@ func (c *client) call(ctx context.Context, id OperationID, opts []CallOption, in
 	if err != nil {
 		return nil, err
 	}
-	if err := c.allow(ctx, id); err != nil {
+	if err := c.checkScopes(ctx, id); err != nil {
 		return nil, err
 	}
 	call := &transport.Call{Prepare: s.prepare}
 	r, err := c.send(ctx, id, s, call, func(ctx context.Context) (*http.Response, error) { return request(ctx, s) })
 	if err != nil {
-		return nil, c.refused(err, id)
+		return nil, c.explainForbidden(err, id)
 	}
 	if err := wire.Unmarshal(call.Body, into); err != nil {
-		return nil, r.bad(err)
+		return nil, r.unexpected(err)
 	}
 	return r, nil
 }
 
-// begin says what makes any call of an operation impossible: a client that no
+// usable returns what makes any call of an operation impossible: a client that no
 // constructor made, or no context.
-func (c *client) begin(ctx context.Context, id OperationID) error {
+func (c *client) usable(ctx context.Context, id OperationID) error {
 	switch {
 	case c == nil:
 		return c.invalid(id, errors.New("this client is empty: make it with NewCosmic or NewCertn"))
@@ -53,7 +53,7 @@ func (c *client) begin(ctx context.Context, id OperationID) error {
 
 // options reads the options of one call.
 func (c *client) options(ctx context.Context, id OperationID, opts []CallOption) (*callSettings, error) {
-	if err := c.begin(ctx, id); err != nil {
+	if err := c.usable(ctx, id); err != nil {
 		return nil, err
 	}
 	var s callSettings

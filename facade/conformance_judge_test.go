@@ -41,12 +41,12 @@ func (c *conformanceCase) judge(got outcome) (all []string) {
 			addf("element %d differs:\n%s", i, diff)
 		}
 	}
-	if len(want.Misfits) != len(got.misfits) {
-		addf("%d misfits, want %d: %v", len(got.misfits), len(want.Misfits), got.misfits)
+	if len(want.Mismatchs) != len(got.mismatches) {
+		addf("%d mismatches, want %d: %v", len(got.mismatches), len(want.Mismatchs), got.mismatches)
 	}
-	for i := range min(len(want.Misfits), len(got.misfits)) {
-		if m := want.Misfits[i]; got.misfits[i].Index != m.Index || got.misfits[i].Path != m.Path {
-			addf("misfit %v, want index %d and path %s", got.misfits[i], m.Index, m.Path)
+	for i := range min(len(want.Mismatchs), len(got.mismatches)) {
+		if m := want.Mismatchs[i]; got.mismatches[i].Index != m.Index || got.mismatches[i].Path != m.Path {
+			addf("mismatches %v, want index %d and path %s", got.mismatches[i], m.Index, m.Path)
 		}
 	}
 	return all

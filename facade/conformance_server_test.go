@@ -34,7 +34,7 @@ type exchange struct {
 		Text   *string           `json:"text"`
 		Cut    bool              `json:"cut"`
 		Close  bool              `json:"close"`
-	} `json:"answer"`
+	} `json:"response"`
 }
 
 // played is a server that responds by a script and keeps what went wrong.

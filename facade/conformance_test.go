@@ -43,12 +43,12 @@ type conformanceCase struct {
 	Call        conformingCall `json:"call"`
 	Exchanges   []exchange     `json:"exchanges"`
 	Result      struct {
-		Value   json.RawMessage   `json:"value"`
-		Values  []json.RawMessage `json:"values"`
-		Misfits []struct {
+		Value     json.RawMessage   `json:"value"`
+		Values    []json.RawMessage `json:"values"`
+		Mismatchs []struct {
 			Index int    `json:"index"`
 			Path  string `json:"path"`
-		} `json:"misfits"`
+		} `json:"mismatches"`
 		Error *expectedError `json:"error"`
 	} `json:"result"`
 }
@@ -70,10 +70,10 @@ type conformingCall struct {
 
 // outcome is what a call came to.
 type outcome struct {
-	value   any
-	values  []any
-	misfits []*facade.ElementError
-	err     error
+	value      any
+	values     []any
+	mismatches []*facade.ElementError
+	err        error
 }
 
 // conformanceCases reads every case, by the name of its file.
@@ -344,7 +344,7 @@ func (call *conformingCall) list(ctx context.Context, client any) (o outcome) {
 		var bad *facade.ElementError
 		switch {
 		case errors.As(err, &bad):
-			o.misfits = append(o.misfits, bad)
+			o.mismatches = append(o.mismatches, bad)
 		case err != nil:
 			o.err = err
 			return o

@@ -63,7 +63,7 @@ func newList[T any, P interface {
 func (l *List[T]) change(f func(*List[T]) error) *List[T] {
 	changed := *l
 	if changed.err == nil {
-		changed.err = l.client.begin(context.Background(), l.id)
+		changed.err = l.client.usable(context.Background(), l.id)
 	}
 	if changed.err == nil {
 		if err := f(&changed); err != nil {
@@ -262,7 +262,7 @@ func (m *mismatches) join(err error) error {
 func (l *List[T]) First(ctx context.Context) (*T, error) {
 	what := "an element"
 	if len(l.matches) > 0 {
-		what = l.matches[len(l.matches)-1].what
+		what = l.matches[len(l.matches)-1].description
 	}
 	var left mismatches
 	for v, err := range l.All(ctx) {

@@ -54,9 +54,9 @@ func TestListTakesEveryDocumentedShape(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			everyReader(t, func(t *testing.T, opts ...facade.Option) {
 				s := &script{replies: test.replies, me: `{"scopes":["certification_records:read"]}`}
-				items, misfits, err := drain(t.Context(), newCosmic(t, s, opts...).Certifications())
-				if err != nil || misfits != nil {
-					t.Fatalf("misfits %v, error %v", misfits, err)
+				items, mismatches, err := drain(t.Context(), newCosmic(t, s, opts...).Certifications())
+				if err != nil || mismatches != nil {
+					t.Fatalf("mismatches %v, error %v", mismatches, err)
 				}
 				if diff := cmp.Diff(test.want, ids(items)); diff != "" {
 					t.Error(diff)
@@ -163,7 +163,7 @@ func TestAnElementThatDoesNotFitIsToldAndTheRangeGoesOn(t *testing.T) {
 		s := &script{replies: []reply{jsonReply(`{"data":[` + certs(uuid1) +
 			`,{"id":"` + uuid2 + `","issued_on":"31.12.2025"},7,null,[[{}]],{},"x",{"id":"no uuid"},` +
 			`{"id":"` + uuid2 + `","certification_type":{"slug":{"deep":[1]}},"z":1},` + certs(uuid3) + `]}`)}}
-		items, misfits, err := drain(t.Context(), newCosmic(t, s, append(opts, facade.WithScopeCheck(facade.CheckNever))...).Certifications())
+		items, mismatches, err := drain(t.Context(), newCosmic(t, s, append(opts, facade.WithScopeCheck(facade.CheckNever))...).Certifications())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,10 +171,10 @@ func TestAnElementThatDoesNotFitIsToldAndTheRangeGoesOn(t *testing.T) {
 			t.Error(diff)
 		}
 		var paths []string
-		for i, bad := range misfits {
+		for i, bad := range mismatches {
 			paths = append(paths, bad.Path)
 			if bad.Index != i+1 || strings.Contains(bad.Error(), "31.12") {
-				t.Errorf("misfit %d: %v", i, bad)
+				t.Errorf("mismatches %d: %v", i, bad)
 			}
 		}
 		want := []string{"/data/1/issued_on", "/data/2", "/data/3", "/data/4", "/data/5", "/data/6", "/data/7/id", "/data/8/certification_type/slug"}

@@ -16,25 +16,25 @@ type UUID = uuid.UUID
 // read: neither service documents a filter of its own. The zero Match picks
 // nothing and is an error.
 type Match[T any] struct {
-	what string
-	fits func(T) bool
-	err  error
+	description string
+	matches     func(T) bool
+	err         error
 }
 
 // Matching returns a Match of the caller's own; what says in words what it
 // picks, for error messages: "a certification of the night shift".
-func Matching[T any](what string, fits func(T) bool) Match[T] {
-	if fits == nil {
+func Matching[T any](what string, matches func(T) bool) Match[T] {
+	if matches == nil {
 		return Match[T]{err: errors.New("Matching: the function is nil")}
 	}
-	return Match[T]{what: what, fits: fits}
+	return Match[T]{description: what, matches: matches}
 }
 
 func (m Match[T]) check() error {
 	if m.err != nil {
 		return m.err
 	}
-	if m.fits == nil {
+	if m.matches == nil {
 		return errors.New("the Match is empty: make one with Matching")
 	}
 	return nil
@@ -44,12 +44,12 @@ func (m Match[T]) check() error {
 func byID[T any](what, id string, of func(T) UUID) Match[T] {
 	want, err := uuid.Parse(strings.TrimSpace(id))
 	if err != nil || want == uuid.Nil {
-		return Match[T]{err: fmt.Errorf("%q is not the id of %s: want a UUID", short(id), what)}
+		return Match[T]{err: fmt.Errorf("%q is not the id of %s: want a UUID", abbreviate(id), what)}
 	}
-	return Match[T]{what: what + " with the id " + want.String(), fits: func(v T) bool { return of(v) == want }}
+	return Match[T]{description: what + " with the id " + want.String(), matches: func(v T) bool { return of(v) == want }}
 }
 
-func short(s string) string {
+func abbreviate(s string) string {
 	const most = 64
 	if len(s) > most {
 		return s[:most] + "…"

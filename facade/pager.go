@@ -38,10 +38,10 @@ type pager[T any] struct {
 	seed   maphash.Seed
 	seen   map[uint64]struct{} // the pages asked for, by the hash of their place
 
-	delivered identities        // the elements of this page that were handed out
-	skip      int               // how many of them are still to be skipped in a page that was asked for again
-	again     identities        // those that were skipped
-	retries   transport.Retries // requests for this page since the last new element
+	delivered  identities        // the elements of this page that were handed out
+	skip       int               // how many of them are still to be skipped in a page that was asked for again
+	skippedIDs identities        // those that were skipped
+	retries    transport.Retries // requests for this page since the last new element
 }
 
 // identities are elements of a page, in order, in constant memory.
@@ -65,13 +65,13 @@ func (l *List[T]) pager(ctx context.Context) (*pager[T], error) {
 	if l.err != nil {
 		return nil, l.err
 	}
-	if err := l.client.begin(ctx, l.id); err != nil {
+	if err := l.client.usable(ctx, l.id); err != nil {
 		return nil, err
 	}
 	if l.call.response != nil {
 		*l.call.response = Response{}
 	}
-	if err := l.client.allow(ctx, l.id); err != nil {
+	if err := l.client.checkScopes(ctx, l.id); err != nil {
 		return nil, err
 	}
 	op, ok := l.client.service.Operation(l.id)
@@ -87,7 +87,7 @@ func (l *List[T]) pager(ctx context.Context) (*pager[T], error) {
 
 func (p *pager[T]) matches(v T) bool {
 	for _, m := range p.list.matches {
-		if !m.fits(v) {
+		if !m.matches(v) {
 			return false
 		}
 	}
@@ -153,7 +153,7 @@ func (p *pager[T]) next() (int64, error) {
 			}
 			return 0, errPageEnd
 		case err != nil:
-			if err := p.cut(err); err != nil {
+			if err := p.retryPage(err); err != nil {
 				return 0, err
 			}
 			continue
@@ -163,7 +163,7 @@ func (p *pager[T]) next() (int64, error) {
 			id = element.Identity()
 		}
 		if p.skip > 0 {
-			if err := p.skipped(id); err != nil {
+			if err := p.checkSkipped(id); err != nil {
 				return 0, err
 			}
 			continue
@@ -178,13 +178,13 @@ func (p *pager[T]) next() (int64, error) {
 	}
 }
 
-// cut handles the error that reading a page ended in: it returns nil if the page
+// retryPage handles the error that reading a page ended in: it returns nil if the page
 // is to be asked for again, because its response was cut off.
-func (p *pager[T]) cut(err error) error {
+func (p *pager[T]) retryPage(err error) error {
 	if p.body.failed != nil { // the decoding error is a consequence
 		err = p.body.failed
 	}
-	failed := p.result.stream(err)
+	failed := p.result.readError(err)
 	p.close()
 	var unexpected *wire.Error
 	var large *safehttp.TooLargeError
@@ -205,15 +205,15 @@ func (p *pager[T]) cut(err error) error {
 			slog.String("service", c.service.Name), slog.String("operation", string(p.list.id)),
 			slog.String("session", c.session), slog.Int("elements", p.delivered.count), slog.String("error", safehttp.Redact(err.Error())))
 	}
-	p.skip, p.again = p.delivered.count, identities{}
+	p.skip, p.skippedIDs = p.delivered.count, identities{}
 	return nil
 }
 
-// skipped counts an element that was handed out before its page was cut off.
-func (p *pager[T]) skipped(id UUID) error {
+// checkSkipped counts an element that was handed out before its page was cut off.
+func (p *pager[T]) checkSkipped(id UUID) error {
 	p.skip--
-	p.again.add(id, p.seed)
-	if p.skip > 0 || p.again == p.delivered {
+	p.skippedIDs.add(id, p.seed)
+	if p.skip > 0 || p.skippedIDs == p.delivered {
 		return nil
 	}
 	return p.changed()
@@ -257,7 +257,7 @@ func (p *pager[T]) open() error {
 	}}
 	r, err := l.client.send(p.ctx, l.id, l.call, call, func(ctx context.Context) (*http.Response, error) { return l.request(ctx, l.size) })
 	if err != nil {
-		return l.client.refused(err, l.id)
+		return l.client.explainForbidden(err, l.id)
 	}
 	if !again {
 		p.pages++
@@ -280,13 +280,13 @@ func (p *pager[T]) endPage() error {
 		if p.seen == nil {
 			p.seen = map[uint64]struct{}{}
 		}
-		p.seen[p.place(p.query)] = struct{}{}
-		if _, again := p.seen[p.place(query)]; again {
+		p.seen[p.pageKey(p.query)] = struct{}{}
+		if _, again := p.seen[p.pageKey(query)]; again {
 			err = &wire.Error{Problem: "the next page is one that was read already: the list would never end"}
 		}
 	}
 	if err != nil {
-		failed := p.result.bad(err)
+		failed := p.result.unexpected(err)
 		p.close()
 		return failed
 	}
@@ -296,8 +296,8 @@ func (p *pager[T]) endPage() error {
 	return nil
 }
 
-// place is the page that a query asks for, whatever else it says.
-func (p *pager[T]) place(query string) uint64 {
+// pageKey is the page that a query asks for, whatever else it says.
+func (p *pager[T]) pageKey(query string) uint64 {
 	if values, err := url.ParseQuery(query); err == nil && values.Has(p.paging.CursorParameter) {
 		query = p.paging.CursorParameter + "=" + values.Get(p.paging.CursorParameter)
 	}
@@ -344,7 +344,7 @@ func (p *pager[T]) nextQuery() (string, error) {
 		// recordings it has the scheme http.
 		link, err := url.Parse(r.Next)
 		if err != nil {
-			return "", &wire.Error{Problem: "the link to the next page is not a URL: " + safehttp.Redact(short(r.Next))}
+			return "", &wire.Error{Problem: "the link to the next page is not a URL: " + safehttp.Redact(abbreviate(r.Next))}
 		}
 		if link.RawQuery == "" || !validQuery(link.RawQuery) {
 			return "", &wire.Error{Problem: "the link to the next page has no query"}

@@ -79,8 +79,8 @@ func (r *result) failed(err error) *Error {
 	return e
 }
 
-// bad is a response that is not what the operation returns.
-func (r *result) bad(err error) *Error {
+// unexpected is a response that is not what the operation returns.
+func (r *result) unexpected(err error) *Error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		e := r.failed(err)
 		if r.call.Body != nil { // complete as HTTP has it: it is the JSON that ends early
@@ -98,11 +98,11 @@ func (r *result) bad(err error) *Error {
 	return e
 }
 
-// stream turns an error met while a body is read into an Error.
-func (r *result) stream(err error) *Error {
+// readError turns an error met while a body is read into an Error.
+func (r *result) readError(err error) *Error {
 	var unexpected *wire.Error
 	if errors.As(err, &unexpected) {
-		return r.bad(err)
+		return r.unexpected(err)
 	}
 	return r.failed(err)
 }
@@ -118,7 +118,7 @@ func (r *result) check() error {
 	e.kind = kindOf(status)
 	e.RetryAfter, _ = safehttp.RetryAfter(r.resp.Header, time.Now())
 	if status == http.StatusForbidden {
-		e.have, _ = r.client.grant.of(r.call.Token)
+		e.have, _ = r.client.grant.forToken(r.call.Token)
 	}
 	if status >= 300 && status < 400 {
 		e.kind = ErrInvalidResponse

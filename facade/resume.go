@@ -36,7 +36,7 @@ func readResume(id OperationID, text string) (resume, error) {
 		return resume{}, errors.New("From: the Page.Resume is damaged")
 	}
 	if parts[0] != string(id) {
-		return resume{}, fmt.Errorf("From: the Page.Resume is of another list, %q", short(parts[0]))
+		return resume{}, fmt.Errorf("From: the Page.Resume is of another list, %q", abbreviate(parts[0]))
 	}
 	return resume{parts[1], parts[2]}, nil
 }
@@ -63,7 +63,7 @@ func (l *List[T]) resumed(first *url.URL, sizeParameter string) (string, error) 
 	}
 	size := first.Query().Get(sizeParameter)
 	if was := left.Get(sizeParameter); l.size != nil && was != size {
-		return "", fmt.Errorf("From: the Page.Resume is of a list with the page size %q, not %s", short(was), size)
+		return "", fmt.Errorf("From: the Page.Resume is of a list with the page size %q, not %s", abbreviate(was), size)
 	}
 	return l.from.query, nil
 }

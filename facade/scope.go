@@ -19,26 +19,26 @@ import (
 type grant struct {
 	fetching chan struct{} // holds one: who has it asks the server
 
-	mu     sync.Mutex
-	known  bool
-	token  auth.Token // the token whose grant this is
-	scopes []string   // under their current names
-	spared time.Time  // the grant could not be had: it is not asked for before
+	mu            sync.Mutex
+	known         bool
+	token         auth.Token // the token whose grant this is
+	scopes        []string   // under their current names
+	cooldownUntil time.Time  // the grant could not be had: it is not asked for before
 }
 
 const (
-	// grantPatience bounds how long a call waits for its grant: after that the
+	// grantTimeout bounds how long a call waits for its grant: after that the
 	// server decides.
-	grantPatience = 10 * time.Second
-	// grantPause is how long nobody asks again for a grant that could not be
+	grantTimeout = 10 * time.Second
+	// grantCooldown is how long nobody asks again for a grant that could not be
 	// had.
-	grantPause = 30 * time.Second
+	grantCooldown = 30 * time.Second
 )
 
 func newGrant() *grant { return &grant{fetching: make(chan struct{}, 1)} }
 
-// begin waits until nobody else asks for the grant; end lets the next one.
-func (g *grant) begin(ctx context.Context) error {
+// lock waits until nobody else asks for the grant; unlock lets the next one.
+func (g *grant) lock(ctx context.Context) error {
 	select {
 	case g.fetching <- struct{}{}:
 		return nil
@@ -47,7 +47,7 @@ func (g *grant) begin(ctx context.Context) error {
 	}
 }
 
-func (g *grant) end() { <-g.fetching }
+func (g *grant) unlock() { <-g.fetching }
 
 // last returns the scopes that were remembered last, of whichever token.
 func (g *grant) last() (scopes []string, known bool) {
@@ -56,8 +56,8 @@ func (g *grant) last() (scopes []string, known bool) {
 	return g.scopes, g.known
 }
 
-// of returns the scopes of token, if they are the ones remembered.
-func (g *grant) of(token auth.Token) (scopes []string, known bool) {
+// forToken returns the scopes of token, if they are the ones remembered.
+func (g *grant) forToken(token auth.Token) (scopes []string, known bool) {
 	if g == nil { // the service has no scopes
 		return nil, false
 	}
@@ -69,23 +69,23 @@ func (g *grant) of(token auth.Token) (scopes []string, known bool) {
 	return g.scopes, true
 }
 
-// pausing reports whether the grant could not be had a moment ago.
-func (g *grant) pausing() bool {
+// coolingDown reports whether the grant could not be had a moment ago.
+func (g *grant) coolingDown() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return time.Now().Before(g.spared)
+	return time.Now().Before(g.cooldownUntil)
 }
 
-func (g *grant) pause() {
+func (g *grant) coolDown() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.spared = time.Now().Add(grantPause)
+	g.cooldownUntil = time.Now().Add(grantCooldown)
 }
 
 func (g *grant) remember(token auth.Token, scopes []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.known, g.token, g.scopes, g.spared = true, token, scopes, time.Time{}
+	g.known, g.token, g.scopes, g.cooldownUntil = true, token, scopes, time.Time{}
 }
 
 func (g *grant) forget() {
@@ -94,11 +94,11 @@ func (g *grant) forget() {
 	g.known, g.token, g.scopes = false, auth.Token{}, nil
 }
 
-// allow checks the scopes of operations before they are called. A remembered
+// checkScopes checks the scopes of operations before they are called. A remembered
 // grant may let a call through; before one is refused, the grant of the
 // current token is fetched. An empty grant, or none to be had, leaves it to
 // the server.
-func (c *client) allow(ctx context.Context, ids ...OperationID) error {
+func (c *client) checkScopes(ctx context.Context, ids ...OperationID) error {
 	if c.grant == nil || c.settings.scopeCheck == CheckNever {
 		return nil
 	}
@@ -107,14 +107,14 @@ func (c *client) allow(ctx context.Context, ids ...OperationID) error {
 		if !ok || len(op.Scopes) == 0 {
 			continue
 		}
-		if err := c.allowOne(ctx, id, op.Scopes); err != nil {
+		if err := c.checkOperation(ctx, id, op.Scopes); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *client) allowOne(ctx context.Context, id OperationID, need []string) error {
+func (c *client) checkOperation(ctx context.Context, id OperationID, need []string) error {
 	have, known := c.grant.last()
 	if known && len(missing(need, have)) == 0 {
 		return nil
@@ -153,21 +153,21 @@ var errNoGrant = errors.New("the grant could not be had")
 // grantFor is currentGrant for a call that does not depend on it: it waits a
 // little while, and not again soon after the grant could not be had.
 func (c *client) grantFor(ctx context.Context) ([]string, error) {
-	if c.grant.pausing() {
+	if c.grant.coolingDown() {
 		return nil, errNoGrant
 	}
-	patient, cancel := context.WithTimeout(ctx, grantPatience)
+	patient, cancel := context.WithTimeout(ctx, grantTimeout)
 	defer cancel()
-	if err := c.grant.begin(patient); err != nil {
+	if err := c.grant.lock(patient); err != nil {
 		return nil, err
 	}
-	defer c.grant.end()
-	if c.grant.pausing() { // the one before has tried
+	defer c.grant.unlock()
+	if c.grant.coolingDown() { // the one before has tried
 		return nil, errNoGrant
 	}
 	have, err := c.fetchGrant(patient)
 	if err != nil && ctx.Err() == nil {
-		c.grant.pause()
+		c.grant.coolDown()
 	}
 	return have, err
 }
@@ -175,13 +175,13 @@ func (c *client) grantFor(ctx context.Context) ([]string, error) {
 // currentGrant returns the scopes of the token that would be sent now, from
 // memory or from the server.
 func (c *client) currentGrant(ctx context.Context) ([]string, error) {
-	if err := c.begin(ctx, cosmic.OpGetMe); err != nil {
+	if err := c.usable(ctx, cosmic.OpGetMe); err != nil {
 		return nil, err
 	}
-	if err := c.grant.begin(ctx); err != nil {
+	if err := c.grant.lock(ctx); err != nil {
 		return nil, c.failed(cosmic.OpGetMe, err)
 	}
-	defer c.grant.end()
+	defer c.grant.unlock()
 	return c.fetchGrant(ctx)
 }
 
@@ -191,7 +191,7 @@ func (c *client) fetchGrant(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, c.failed(cosmic.OpGetMe, err)
 	}
-	if scopes, known := c.grant.of(token); known {
+	if scopes, known := c.grant.forToken(token); known {
 		return scopes, nil
 	}
 	me, err := c.me(ctx, cosmic.OpGetMe, nil)
@@ -210,7 +210,7 @@ func (c *client) me(ctx context.Context, id OperationID, opts []CallOption) (*Me
 	}
 	if me.User.ID == (UUID{}) && me.User.Email == "" && me.Scopes == nil && me.Organizations == nil &&
 		me.OrganizationMemberships == nil && me.AccessibleMemberIDs == nil {
-		return nil, r.bad(&wire.Error{Problem: "response has no user"})
+		return nil, r.unexpected(&wire.Error{Problem: "response has no user"})
 	}
 	c.grant.remember(r.call.Token, c.scopesOf(me))
 	return me, nil
@@ -226,8 +226,8 @@ func (c *client) scopesOf(me *Me) []string {
 	return slices.Compact(scopes)
 }
 
-// refused gives a 403 its scopes: which were needed, which were there.
-func (c *client) refused(err error, id OperationID) error {
+// explainForbidden gives a 403 its scopes: which were needed, which were there.
+func (c *client) explainForbidden(err error, id OperationID) error {
 	e, ok := err.(*Error) //nolint:errorlint // only a response's own error, not one within another
 	if !ok || e.Status != http.StatusForbidden || c.grant == nil {
 		return err

@@ -40,7 +40,7 @@ func (e *ScopeError) Error() string {
 	if !e.Refused {
 		return fmt.Sprintf("%s needs the scope %s, which the sign-in does not have (it has %s): "+
 			"add the scope to the app in the developer portal and sign in again; the call was not made",
-			operation, strings.Join(e.Missing, " and "), list(e.Have))
+			operation, strings.Join(e.Missing, " and "), joined(e.Have))
 	}
 	hint := "scopes do not replace membership or visibility: check what the user may see"
 	switch {
@@ -62,7 +62,7 @@ func (e *ScopeError) Unwrap() error { return e.Err }
 // Is reports true for ErrForbidden.
 func (e *ScopeError) Is(target error) bool { return target == ErrForbidden }
 
-func list(scopes []string) string {
+func joined(scopes []string) string {
 	if len(scopes) == 0 {
 		return "none"
 	}

@@ -130,19 +130,19 @@ func (k keyed) Token(context.Context) (auth.Token, error) {
 
 // drain ranges over a list and returns its elements, the elements that did
 // not fit, and the error it ended in.
-func drain[T any](ctx context.Context, l *facade.List[T]) (items []T, misfits []*facade.ElementError, err error) {
+func drain[T any](ctx context.Context, l *facade.List[T]) (items []T, mismatches []*facade.ElementError, err error) {
 	for v, e := range l.All(ctx) {
 		var bad *facade.ElementError
 		switch {
 		case errors.As(e, &bad):
-			misfits = append(misfits, bad)
+			mismatches = append(mismatches, bad)
 		case e != nil:
-			return items, misfits, e
+			return items, mismatches, e
 		default:
 			items = append(items, v)
 		}
 	}
-	return items, misfits, nil
+	return items, mismatches, nil
 }
 
 func discardLogger() *slog.Logger { return slog.New(slog.DiscardHandler) }

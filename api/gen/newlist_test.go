@@ -210,7 +210,7 @@ const newListCase = `{
       "exchanges": [
         {
           "request": "GET /v1/qualification-results?limit=1",
-          "answer": {
+          "response": {
             "json": {
               "data": [{ "id": "3c90c3cc-0d44-4b50-8888-8dd25736052a", "passed_on": "2023-12-25", "score": 97 }],
               "page": { "next_cursor": "two", "has_more": true }
@@ -219,7 +219,7 @@ const newListCase = `{
         },
         {
           "request": "GET /v1/qualification-results?cursor=two&limit=1",
-          "answer": {
+          "response": {
             "json": {
               "data": [{ "id": "123e4567-e89b-12d3-a456-426614174000", "passed_on": null }],
               "page": { "next_cursor": null, "has_more": false }

@@ -201,7 +201,7 @@ func (p *Reader) member() error {
 		p.at++
 		p.state, p.found, p.first = inItems, true, true
 		return nil
-	case name != p.paging.Items && !leads(name, p.paging.Next) && !leads(name, p.paging.More) && !leads(name, p.paging.Count):
+	case name != p.paging.Items && !startsWith(name, p.paging.Next) && !startsWith(name, p.paging.More) && !startsWith(name, p.paging.Count):
 		return within(name, p.skip())
 	}
 	value, err := p.value()
@@ -211,7 +211,7 @@ func (p *Reader) member() error {
 	if name == p.paging.Items {
 		return &wire.Error{Problem: fmt.Sprintf("%q is not an array but a JSON %s", name, wire.KindName(value))}
 	}
-	return p.lead(name, value)
+	return p.readPaging(name, value)
 }
 
 // name reads the name of a member and the colon after it.
@@ -261,32 +261,32 @@ func below(pointer string, err error) error {
 	return err
 }
 
-func leads(name string, path []string) bool { return len(path) > 0 && path[0] == name }
+func startsWith(name string, path []string) bool { return len(path) > 0 && path[0] == name }
 
-// lead reads what leads on from one member of the envelope.
-func (p *Reader) lead(name string, value jsontext.Value) error {
-	if leads(name, p.paging.Next) {
-		if err := p.follow(value, p.paging.Next, &p.Next); err != nil {
+// readPaging reads what is known of the next page from one member of the envelope.
+func (p *Reader) readPaging(name string, value jsontext.Value) error {
+	if startsWith(name, p.paging.Next) {
+		if err := p.decodePath(value, p.paging.Next, &p.Next); err != nil {
 			return err
 		}
 	}
-	if leads(name, p.paging.More) {
-		if err := p.follow(value, p.paging.More, &p.More); err != nil {
+	if startsWith(name, p.paging.More) {
+		if err := p.decodePath(value, p.paging.More, &p.More); err != nil {
 			return err
 		}
 	}
-	if leads(name, p.paging.Count) {
+	if startsWith(name, p.paging.Count) {
 		// A count is only ever logged: a strange one is none.
-		if p.follow(value, p.paging.Count, &p.Count) != nil {
+		if p.decodePath(value, p.paging.Count, &p.Count) != nil {
 			p.Count = nil
 		}
 	}
 	return nil
 }
 
-// follow decodes what lies at path, whose first name has been followed, into
+// decodePath decodes what lies at path, whose first name is that of value, into
 // v. Null, and what is absent without being required, leave the zero value.
-func (p *Reader) follow(value jsontext.Value, path []string, v any) error {
+func (p *Reader) decodePath(value jsontext.Value, path []string, v any) error {
 	for i, name := range path[1:] {
 		if value.Kind() == jsontext.KindNull {
 			return nil

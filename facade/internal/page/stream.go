@@ -13,12 +13,12 @@ import (
 // has the element being read. Values of the envelope are read by the JSON
 // library, which skips them however long they are.
 type stream struct {
-	src    io.Reader
-	err    error // what reading src ended in
-	limit  int64 // of bytes held at once
-	window []byte
-	at     int   // what lies before it in the window is done with
-	past   int64 // how many bytes of the body lay before the window
+	src       io.Reader
+	err       error // what reading src ended in
+	limit     int64 // of bytes held at once
+	window    []byte
+	at        int   // what lies before it in the window is done with
+	discarded int64 // how many bytes of the body lay before the window
 
 	// BeforeRead is called before more of the body is read, which may take its
 	// time; nil for nothing.
@@ -38,7 +38,7 @@ const (
 // start begins with another body, in the memory that there is. The length is
 // that of the body; negative if it is not known.
 func (s *stream) start(src io.Reader, length int64) {
-	s.src, s.err, s.window, s.at, s.past = src, nil, s.window[:0], 0, 0
+	s.src, s.err, s.window, s.at, s.discarded = src, nil, s.window[:0], 0, 0
 	if cap(s.window) > windowMost {
 		s.window = nil
 	}
@@ -48,7 +48,7 @@ func (s *stream) start(src io.Reader, length int64) {
 }
 
 // offset counts the bytes of the body that are done with.
-func (s *stream) offset() int64 { return s.past + int64(s.at) }
+func (s *stream) offset() int64 { return s.discarded + int64(s.at) }
 
 // fill reads on, and keeps what is not done with. Its error is io.EOF at the
 // end of the body, and comes again.
@@ -67,7 +67,7 @@ func (s *stream) fill() error {
 	case len(rest) == cap(window), cap(window) < windowMost && len(s.window) == cap(window):
 		window = make([]byte, 0, max(windowMost, 2*len(rest)))
 	}
-	s.past += int64(s.at)
+	s.discarded += int64(s.at)
 	s.at = 0
 	s.window = append(window, rest...)
 	for range 100 {
@@ -109,9 +109,9 @@ func (s *stream) peek() (byte, error) {
 func (s *stream) element(scanner *wire.Scanner, v wire.Value) (size int, mismatch *wire.Error, err error) {
 	size, mismatch, err = scanner.Read(s.window[s.at:], v)
 	if err == io.ErrUnexpectedEOF { //nolint:errorlint // the scanner's own, never wrapped
-		_, held := s.hold()
-		if held != nil && held != io.EOF { //nolint:errorlint // one within another error is a failure
-			return 0, nil, held
+		_, failed := s.buffer()
+		if failed != nil && failed != io.EOF { //nolint:errorlint // one within another error is a failure
+			return 0, nil, failed
 		}
 		size, mismatch, err = scanner.Read(s.window[s.at:], v)
 	}
@@ -122,9 +122,9 @@ func (s *stream) element(scanner *wire.Scanner, v wire.Value) (size int, mismatc
 	return size, mismatch, err
 }
 
-// hold reads on until the window has the whole of the value that is next, and
+// buffer reads on until the window has the whole of the value that is next, and
 // returns its length.
-func (s *stream) hold() (int, error) {
+func (s *stream) buffer() (int, error) {
 	for value := (wire.Boundary{}); ; {
 		length, ok := value.Find(s.window[s.at:])
 		if int64(length) > s.limit {
@@ -142,7 +142,7 @@ func (s *stream) hold() (int, error) {
 // value reads the value that is next: any JSON without duplicate names. It is
 // valid until the next call.
 func (s *stream) value() (jsontext.Value, error) {
-	length, err := s.hold()
+	length, err := s.buffer()
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,7 @@ func redactWord(s string) string {
 	isPath := strings.HasPrefix(s, "/") || hostName.MatchString(segments[0])
 	clean := true
 	for i, segment := range segments {
-		if !telling(segment) {
+		if !readable(segment) {
 			clean = false
 			segments[i] = redacted
 		}
@@ -97,19 +97,19 @@ func redactWord(s string) string {
 		return strings.Join(segments, "/")
 	}
 	return opaque.ReplaceAllStringFunc(s, func(m string) string {
-		if uuid.MatchString(m) || !random(m) {
+		if uuid.MatchString(m) || !looksRandom(m) {
 			return m
 		}
 		return redacted
 	})
 }
 
-// telling reports whether a segment of a word is a name rather than a secret.
-func telling(s string) bool {
-	if len(s) < 20 && !(random(s) && strings.ContainsAny(s, "0123456789") && strings.ToLower(s) != s) {
+// readable reports whether a segment of a word is a name rather than a secret.
+func readable(s string) bool {
+	if len(s) < 20 && !(looksRandom(s) && strings.ContainsAny(s, "0123456789") && strings.ToLower(s) != s) {
 		return true
 	}
-	return uuid.MatchString(s) || hostName.MatchString(strings.Trim(s, ".")) || !random(s)
+	return uuid.MatchString(s) || hostName.MatchString(strings.Trim(s, ".")) || !looksRandom(s)
 }
 
 // Snippet returns the beginning of a body as at most 200 bytes of redacted,
@@ -129,5 +129,5 @@ func printable(s string) string {
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
-// random reports whether a word looks like something no one wrote.
-func random(s string) bool { return !written.MatchString(s) }
+// looksRandom reports whether a word looks like something no one wrote.
+func looksRandom(s string) bool { return !written.MatchString(s) }

@@ -90,7 +90,7 @@ func (s Secrets) Snippet(b []byte) string {
 		// The last word may be the first half of a token.
 		b = b[:bytes.LastIndexAny(b, " \t\r\n\"'&,;<>")+1]
 	}
-	text := strings.TrimSpace(s.Redact(s.whole(string(b))))
+	text := strings.TrimSpace(s.Redact(s.trimPartial(string(b))))
 	if len(text) <= snippetBytes {
 		return text
 	}
@@ -101,9 +101,9 @@ func (s Secrets) Snippet(b []byte) string {
 	return text[:cut] + "…"
 }
 
-// whole is text without the beginning of a secret at its end: a body may have
+// trimPartial is text without the beginning of a secret at its end: a body may have
 // been read up to the middle of it.
-func (s Secrets) whole(text string) string {
+func (s Secrets) trimPartial(text string) string {
 	for _, v := range s.values {
 		for n := min(len(v)-1, len(text)); n >= leastSecret; n-- {
 			if strings.EqualFold(text[len(text)-n:], v[:n]) {
