@@ -30,7 +30,7 @@ var floors = [][]string{
 	{"facade/internal/transport", "facade/internal/page"},
 	{"facade/auth/filestore", "facade/auth/signin"},
 	{"facade/auth"},
-	{"facade/internal/safehttp"},
+	{"facade/internal/safehttp", "facade/safetext"},
 	{"api"},
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/credkit/credkit-go/facade/safetext"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -232,7 +233,7 @@ func TestJSONHasNoCharacterThatATerminalObeys(t *testing.T) {
 	for _, f := range []format{asJSON, asJSONL} {
 		out := w.run(t, "certs", "-o", string(f)).expect(t, exitDone).stdout
 		for _, r := range out {
-			if r != '\n' && commands(r) {
+			if r != '\n' && safetext.Line(string(r)) != string(r) {
 				t.Errorf("%s: %U in %q", f, r, out)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+
+	"github.com/credkit/credkit-go/facade/safetext"
 )
 
 // rows prints values of one kind as they come. close ends a list that was
@@ -109,7 +111,7 @@ func (r *csvRows[T]) write(v T) error {
 		return err
 	}
 	for i := range record {
-		record[i] = csvCell(record[i])
+		record[i] = safetext.CSVCell(record[i])
 	}
 	return r.line(record)
 }
@@ -161,5 +163,5 @@ func document(v any, prefix, indent string) ([]byte, error) {
 	to.SetEscapeHTML(false)
 	to.SetIndent(prefix, indent)
 	err := to.Encode(v)
-	return escaped(b.Bytes()), err
+	return safetext.JSON(b.Bytes()), err
 }
