@@ -53,7 +53,7 @@ func ExampleCosmic_CreateCertification() {
 // another: what Resume holds can be stored.
 func ExampleList_From() {
 	ctx := context.Background()
-	cosmic, end := signedIn(sandbox.CertificationCount(7))
+	cosmic, end := signedIn(sandbox.WithCertificationCount(7))
 	defer end()
 
 	list := cosmic.Certifications().PageSize(5)

@@ -118,8 +118,8 @@ func Example() {
 	web := httptest.NewServer(mux)
 	defer web.Close()
 	sb, err := sandbox.Start(
-		sandbox.Apps(sandbox.App{ClientID: "acme", RedirectURIs: []string{web.URL + "/callback"}}),
-		sandbox.Certifications(
+		sandbox.WithApps(sandbox.App{ClientID: "acme", RedirectURIs: []string{web.URL + "/callback"}}),
+		sandbox.WithCertifications(
 			map[string]any{"id": "8c1f0c9e-5a1d-4c3e-9d52-1f6a0e0f4b21", "expires_on": time.Now().AddDate(0, 0, 12).Format(time.DateOnly),
 				"certification_type": map[string]any{"title": "EPA Section 608 Universal"}},
 			map[string]any{"id": "9d1f0c9e-5a1d-4c3e-9d52-1f6a0e0f4b22", "expires_on": time.Now().AddDate(1, 0, 0).Format(time.DateOnly)},

@@ -26,12 +26,12 @@ func TestAFleetFitsARateLimitThatOnlyTheServerKnows(t *testing.T) {
 		opts    []sandbox.Option
 	}{
 		{"Retry-After", 16, nil},
-		{"no Retry-After", 64, []sandbox.Option{sandbox.NoRetryAfter()}},
+		{"no Retry-After", 64, []sandbox.Option{sandbox.WithoutRetryAfter()}},
 		{"Retry-After", 256, nil},
 	} {
 		t.Run(fmt.Sprintf("%s, %d at a time", test.name, test.atATime), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				sb, err := sandbox.New(append(test.opts, sandbox.CosmicRateLimits(limit), sandbox.LogSize(1), sandbox.CertificationCount(1))...)
+				sb, err := sandbox.New(append(test.opts, sandbox.WithCosmicRateLimits(limit), sandbox.WithLogSize(1), sandbox.WithCertificationCount(1))...)
 				if err != nil {
 					t.Fatal(err)
 				}

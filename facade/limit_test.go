@@ -169,7 +169,7 @@ func TestAWaitForTheRateLimitIsLogged(t *testing.T) {
 // Credentials that fail use up no limit.
 func TestCredentialsThatFailUseUpNoLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sb, err := sandbox.New(sandbox.RateLimits())
+		sb, err := sandbox.New(sandbox.WithCertnRateLimits())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +231,7 @@ func TestAResponseThatUnpacksToAnythingIsBounded(t *testing.T) {
 // large.test with h.
 func sandboxOf(t *testing.T, h http.HandlerFunc) *http.Client {
 	t.Helper()
-	sb, err := sandbox.New(sandbox.Host("large.test", h))
+	sb, err := sandbox.New(sandbox.WithHost("large.test", h))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func start(t *testing.T, opts ...sandbox.Option) (*sandbox.Sandbox, *facade.Cosm
 
 func TestTheDocumentedSamplesComeOutAsTypedValues(t *testing.T) {
 	const user = `{"id": "123e4567-e89b-12d3-a456-426614174000"}`
-	_, c, n := start(t, sandbox.Unpaged(), sandbox.Certifications(json.RawMessage(documentedCertification)), sandbox.CertnUsers(json.RawMessage(user)))
+	_, c, n := start(t, sandbox.WithoutPaging(), sandbox.WithCertifications(json.RawMessage(documentedCertification)), sandbox.WithCertnUsers(json.RawMessage(user)))
 	certs, err := c.Certifications().Collect(t.Context(), 2)
 	if err != nil || len(certs) != 1 {
 		t.Fatal(certs, err)
@@ -118,8 +118,8 @@ func TestNullsOnEveryOptionalFieldAndUnknownWordsComeThrough(t *testing.T) {
 			words[name] = "brand new"
 		}
 	}
-	_, c, n := start(t, sandbox.Certifications(nulls, words),
-		sandbox.CertnUsers(map[string]any{"id": uuid1, "email": nil, "first_name": nil, "last_name": nil, "team": nil, "is_active": true}))
+	_, c, n := start(t, sandbox.WithCertifications(nulls, words),
+		sandbox.WithCertnUsers(map[string]any{"id": uuid1, "email": nil, "first_name": nil, "last_name": nil, "team": nil, "is_active": true}))
 	certs, err := c.Certifications().Collect(t.Context(), 2)
 	if err != nil || len(certs) != 2 {
 		t.Fatal(certs, err)
@@ -139,21 +139,21 @@ func TestNullsOnEveryOptionalFieldAndUnknownWordsComeThrough(t *testing.T) {
 
 func TestEveryCallAgainstTheSandbox(t *testing.T) {
 	for name, opts := range map[string][]sandbox.Option{
-		"paged":            {sandbox.PageSize(7)},
-		"legacy":           {sandbox.Unpaged()},
-		"no last cursor":   {sandbox.PageSize(7), sandbox.NoLastCursor()},
-		"the older me":     {sandbox.OldMe()},
-		"first party":      {sandbox.FirstParty()},
-		"older scopes":     {sandbox.OldScopeNames()},
-		"new words":        {sandbox.NewWords()},
-		"links elsewhere":  {sandbox.NextLinkOrigin("http://evil.test"), sandbox.CertnPageSize(3, 10)},
-		"a bare array":     {sandbox.BareArray()},
-		"below a prefix":   {sandbox.BasePath("/deep/er")},
-		"no error bodies":  {sandbox.APIErrorShape(sandbox.EmptyErrors)},
-		"with request ids": {sandbox.RequestIDs()},
+		"paged":            {sandbox.WithPageSize(7)},
+		"legacy":           {sandbox.WithoutPaging()},
+		"no last cursor":   {sandbox.WithPageSize(7), sandbox.WithoutLastCursor()},
+		"the older me":     {sandbox.WithOldMe()},
+		"first party":      {sandbox.WithFirstPartySessions()},
+		"older scopes":     {sandbox.WithOldScopeNames()},
+		"new words":        {sandbox.WithUnknownValues()},
+		"links elsewhere":  {sandbox.WithNextLinkOrigin("http://evil.test"), sandbox.WithCertnPageSize(3, 10)},
+		"a bare array":     {sandbox.WithBareArray()},
+		"below a prefix":   {sandbox.WithBasePath("/deep/er")},
+		"no error bodies":  {sandbox.WithAPIErrors(sandbox.EmptyErrors)},
+		"with request ids": {sandbox.WithRequestIDs()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sb, c, n := start(t, append(opts, sandbox.CertificationCount(30), sandbox.CertnUserCount(10))...)
+			sb, c, n := start(t, append(opts, sandbox.WithCertificationCount(30), sandbox.WithCertnUserCount(10))...)
 			if _, err := c.Me(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -189,7 +189,7 @@ func TestEveryCallAgainstTheSandbox(t *testing.T) {
 
 func TestACallSurvivesTheSandboxsFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sb, err := sandbox.New(sandbox.CertificationCount(5))
+		sb, err := sandbox.New(sandbox.WithCertificationCount(5))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -226,7 +226,7 @@ func TestACallSurvivesTheSandboxsFaults(t *testing.T) {
 }
 
 func TestARetiredServiceSaysWhatIsKnown(t *testing.T) {
-	_, _, n := start(t, sandbox.Retired())
+	_, _, n := start(t, sandbox.WithCertnRetired())
 	_, err := n.Users().First(t.Context())
 	if !errors.Is(err, facade.ErrRetired) || !strings.Contains(err.Error(), "CertnCentric") {
 		t.Error(err)

@@ -45,7 +45,7 @@ func signIn(t *testing.T, sb *sandbox.Sandbox, sessions *auth.Sessions, endpoint
 // expiry and none refused; then the session ends, and a new sign-in heals it.
 func TestASessionLivesThroughADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sb, err := sandbox.New(sandbox.TokenLifetime(15*time.Minute), sandbox.CertificationCount(3))
+		sb, err := sandbox.New(sandbox.WithTokenLifetime(15*time.Minute), sandbox.WithCertificationCount(3))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +103,7 @@ func TestASessionLivesThroughADay(t *testing.T) {
 // Ten programs on one Certn key and one folder, each with a store of its own,
 // hold one token and not ten.
 func TestTenProgramsOnOneKeyHoldOneToken(t *testing.T) {
-	sb, err := sandbox.Start(sandbox.CertnUserCount(1))
+	sb, err := sandbox.Start(sandbox.WithCertnUserCount(1))
 	if err != nil {
 		t.Fatal(err)
 	}

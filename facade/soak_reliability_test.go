@@ -24,7 +24,7 @@ import (
 // error, within its deadline; and nothing is left behind.
 func TestReliabilitySoak(t *testing.T) {
 	const calls, callers, deadline = 200_000, 64, 20 * time.Second
-	sb, err := sandbox.Start(sandbox.CertificationCount(6), sandbox.PageSize(4), sandbox.CertnUserCount(5), sandbox.TokenLifetime(3*time.Second), sandbox.LogSize(1))
+	sb, err := sandbox.Start(sandbox.WithCertificationCount(6), sandbox.WithPageSize(4), sandbox.WithCertnUserCount(5), sandbox.WithTokenLifetime(3*time.Second), sandbox.WithLogSize(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestReliabilitySoak(t *testing.T) {
 		{sandbox.CutAfter(100)},
 	} {
 		seed++
-		if err := sb.Fail(append(fault, sandbox.On(facade.GetMe, facade.ListCertifications, facade.CreateCertification, facade.ListUsers), sandbox.Percent(1), sandbox.Dice(seed))...); err != nil {
+		if err := sb.Fail(append(fault, sandbox.On(facade.GetMe, facade.ListCertifications, facade.CreateCertification, facade.ListUsers), sandbox.Percent(1), sandbox.Seed(seed))...); err != nil {
 			t.Fatal(err)
 		}
 	}

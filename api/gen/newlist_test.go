@@ -253,7 +253,7 @@ import (
 )
 
 func TestTrialOfANewList(t *testing.T) {
-	sb, err := sandbox.New(sandbox.PageSize(5))
+	sb, err := sandbox.New(sandbox.WithPageSize(5))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,7 +307,7 @@ import (
 )
 
 func TestTrialOfANewListCommand(t *testing.T) {
-	w := newWorld(t, sandbox.Elements("listQualificationResults",
+	w := newWorld(t, sandbox.WithElements("listQualificationResults",
 		` + "`" + `{"id":"11111111-1111-4111-8111-111111111111","title":"Ducts","status":"a-new-word","score":97}` + "`" + `)).withToken(t)
 	for f, want := range map[format]string{
 		asTable: "TITLE  PASSED ON  STATUS\nDucts  -          a-new-word\n",

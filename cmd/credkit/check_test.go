@@ -42,7 +42,7 @@ func TestCheckOfCertnNeedsNoSignIn(t *testing.T) {
 }
 
 func TestCheckOfAFirstPartySessionLeavesItToTheServer(t *testing.T) {
-	w := newWorld(t, sandbox.FirstParty()).withToken(t)
+	w := newWorld(t, sandbox.WithFirstPartySessions()).withToken(t)
 	var got []verdict
 	if err := json.Unmarshal([]byte(w.run(t, "check", "-o", "json", "listCertifications").expect(t, exitDone).stdout), &got); err != nil {
 		t.Fatal(err)
@@ -55,6 +55,6 @@ func TestCheckOfAFirstPartySessionLeavesItToTheServer(t *testing.T) {
 }
 
 func TestMeInItsOlderForm(t *testing.T) {
-	w := newWorld(t, sandbox.OldMe()).withToken(t)
+	w := newWorld(t, sandbox.WithOldMe()).withToken(t)
 	contain(t, w.run(t, "me", "-o", "table").expect(t, exitDone).stdout, "organization  ", "none named")
 }

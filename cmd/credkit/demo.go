@@ -78,9 +78,9 @@ func newDemo(p *program) (*demo, error) {
 	d := &demo{page: newPage(p)}
 	var err error
 	d.sb, err = sandbox.Start(
-		sandbox.TokenLifetime(demoLifetime),
-		sandbox.CertnUserCount(4),
-		sandbox.Apps(sandbox.App{ClientID: "credkit-demo", Name: "credkit demo", Scopes: []string{
+		sandbox.WithTokenLifetime(demoLifetime),
+		sandbox.WithCertnUserCount(4),
+		sandbox.WithApps(sandbox.App{ClientID: "credkit-demo", Name: "credkit demo", Scopes: []string{
 			"certification_records:read", "certification_types:read", "qualifications:read",
 		}}))
 	if err != nil {

@@ -42,7 +42,7 @@ func reports(t *testing.T, out string) (all []*drift.Report) {
 }
 
 func TestDriftThatIsFoundEndsWith4(t *testing.T) {
-	w := newWorld(t, sandbox.Certifications(fullCert, bareCert)).withToken(t)
+	w := newWorld(t, sandbox.WithCertifications(fullCert, bareCert)).withToken(t)
 	for _, f := range []format{asTable, asJSON, asJSONL, asCSV} {
 		got := w.run(t, "drift", "-o", string(f)).expect(t, exitDrift)
 		contain(t, got.stdout, "/data/*/new_field", "listCertifications")
@@ -55,7 +55,7 @@ func TestDriftThatIsFoundEndsWith4(t *testing.T) {
 }
 
 func TestDriftTellsOfAnswersThatTheClientCannotRead(t *testing.T) {
-	w := newWorld(t, sandbox.Certifications(`{"id":7}`), sandbox.CertnUserCount(1)).withToken(t)
+	w := newWorld(t, sandbox.WithCertifications(`{"id":7}`), sandbox.WithCertnUserCount(1)).withToken(t)
 	contain(t, w.run(t, "drift", "-o", "table").expect(t, exitDrift).stdout, "breaks us", "/data/*/id: wrong type", "listUsers 200: as described")
 	if err := w.Fail(sandbox.On("getMe"), sandbox.Body("text/html", []byte("<html>"))); err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ func newWorld(t *testing.T, opts ...sandbox.Option) *world {
 	t.Helper()
 	port := freePort(t)
 	app := sandbox.App{ClientID: "test-app", ClientSecret: "test-app-secret", RedirectURIs: []string{callbackAt(port)}}
-	sb, err := sandbox.Start(append([]sandbox.Option{sandbox.Apps(app)}, opts...)...)
+	sb, err := sandbox.Start(append([]sandbox.Option{sandbox.WithApps(app)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func certsWorld(t *testing.T, rows ...any) *world {
 	if rows == nil {
 		rows = []any{fullCert, bareCert}
 	}
-	return newWorld(t, sandbox.Certifications(rows...)).withToken(t)
+	return newWorld(t, sandbox.WithCertifications(rows...)).withToken(t)
 }
 
 func TestCertsInEachFormat(t *testing.T) {
@@ -58,7 +58,7 @@ func TestJSONHasWhatTheSpecificationDoesNotKnow(t *testing.T) {
 }
 
 func TestAnEmptyListIsAWholeDocument(t *testing.T) {
-	w := newWorld(t, sandbox.Certifications(), sandbox.CertnUserCount(0)).withToken(t)
+	w := newWorld(t, sandbox.WithCertifications(), sandbox.WithCertnUserCount(0)).withToken(t)
 	for f, want := range map[format]string{asTable: "", asJSON: "[]\n", asJSONL: "", asCSV: "id,email,first_name,last_name\n"} {
 		got := w.run(t, "users", "-o", string(f)).expect(t, exitDone)
 		if got.stdout != want {
@@ -101,7 +101,7 @@ func TestCertsFilters(t *testing.T) {
 }
 
 func TestALimitAsksForNoMoreThanItNeeds(t *testing.T) {
-	w := newWorld(t, sandbox.CertificationCount(500)).withToken(t)
+	w := newWorld(t, sandbox.WithCertificationCount(500)).withToken(t)
 	w.run(t, "certs", "--limit", "3").expect(t, exitDone)
 	requests := w.RequestsOf("listCertifications")
 	if len(requests) != 1 || requests[0].Query.Get("limit") != "3" {
@@ -110,7 +110,7 @@ func TestALimitAsksForNoMoreThanItNeeds(t *testing.T) {
 }
 
 func TestUsersInEachFormat(t *testing.T) {
-	w := newWorld(t, sandbox.CertnUsers(
+	w := newWorld(t, sandbox.WithCertnUsers(
 		`{"id":"44444444-4444-4444-8444-444444444444","email":"ada@example.com","first_name":"Ada","last_name":"Lovelace","is_active":true}`,
 		`{"id":"55555555-5555-4555-8555-555555555555"}`))
 	for _, f := range []format{asTable, asJSON, asJSONL, asCSV} {
@@ -159,7 +159,7 @@ func (c *closedPipe) Write(p []byte) (int, error) {
 }
 
 func TestAReaderThatLeavesIsNoFailure(t *testing.T) {
-	w := newWorld(t, sandbox.CertificationCount(2000)).withToken(t)
+	w := newWorld(t, sandbox.WithCertificationCount(2000)).withToken(t)
 	for _, f := range []format{asTable, asJSON, asJSONL, asCSV} {
 		var stderr locked
 		code := run(t.Context(), []string{"certs", "-o", string(f)}, w.getenv, strings.NewReader(""), &closedPipe{after: 1}, &stderr)
@@ -288,14 +288,14 @@ func TestJSONIsWhatTheServiceSent(t *testing.T) {
 	const nothings = `"expires_on":null,"issuer_name":"","certification_type":{"slug":"","title":null,"x":{}},"unknown":[],"zero":0,"no":false,"none":null`
 	const someID = `"id":"22222222-2222-4222-8222-222222222222"`
 	const user = `{` + someID + `,"email":"","first_name":null,"team":{"id":null,"owners":[]},"is_active":false,"count":0}`
-	w := newWorld(t, sandbox.Certifications(`{`+someID+`,`+nothings+`}`), sandbox.CertnUsers(user)).withToken(t)
+	w := newWorld(t, sandbox.WithCertifications(`{`+someID+`,`+nothings+`}`), sandbox.WithCertnUsers(user)).withToken(t)
 	for _, me := range []string{
 		`{"user":{` + someID + `,"email":null,"display_name":"","unknown":{"x":[]}},"scopes":[],"unknown":{"deep":null}}`,
 		`{"user":{` + someID + `},"scopes":null}`,
 		`{"user":{` + someID + `},"scopes":[],"organizations":[],"accessible_member_ids":[]}`,
 		`{"organizations":[{` + someID + `,"name":null,"x":0}],"organization_memberships":[],"scopes":["a:b"]}`,
 	} {
-		w.Heal()
+		w.ClearFaults()
 		if err := w.Fail(sandbox.On("getMe"), sandbox.Status(200), sandbox.Body("application/json", []byte(me))); err != nil {
 			t.Fatal(err)
 		}
@@ -303,7 +303,7 @@ func TestJSONIsWhatTheServiceSent(t *testing.T) {
 			sameJSON(t, w.run(t, "me", "-o", string(f)).expect(t, exitDone).stdout, me)
 		}
 	}
-	w.Heal()
+	w.ClearFaults()
 	sameJSON(t, w.run(t, "certs", "-o", "jsonl").expect(t, exitDone).stdout, `{`+someID+`,`+nothings+`}`)
 	sameJSON(t, w.run(t, "certs", "-o", "json").expect(t, exitDone).stdout, `[{`+someID+`,`+nothings+`}]`)
 	sameJSON(t, w.run(t, "users", "-o", "jsonl").expect(t, exitDone).stdout, user)

@@ -14,7 +14,7 @@ import (
 func TestASessionInPostgreSQL(t *testing.T) {
 	t.Parallel()
 	address := database.NewDatabase(t)
-	w := newWorld(t, sandbox.TokenLifetime(time.Second))
+	w := newWorld(t, sandbox.WithTokenLifetime(time.Second))
 	w.env[envStore] = address
 
 	contain(t, w.run(t, "me").stderr, "credkit: ") // nothing is there, not even the table

@@ -135,7 +135,7 @@ func approve(t *testing.T, authorizeURL string) string {
 
 func TestHeadEndsAListQuietly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sandbox.CertificationCount(20_000)).withToken(t)
+	w := newWorld(t, sandbox.WithCertificationCount(20_000)).withToken(t)
 	for _, f := range []format{asJSONL, asTable} {
 		cmd := process(t, w.env, "certs", "-o", string(f))
 		read, write, err := os.Pipe()
@@ -162,12 +162,12 @@ func TestHeadEndsAListQuietly(t *testing.T) {
 // once release is closed.
 func renewing(t *testing.T) (w *world, cmd *exec.Cmd, stderr *locked, release chan struct{}) {
 	t.Helper()
-	w = newWorld(t, sandbox.TokenLifetime(time.Second))
+	w = newWorld(t, sandbox.WithTokenLifetime(time.Second))
 	w.login(t).expect(t, exitDone)
 	time.Sleep(time.Second) // by then the token has expired
 	begun := make(chan struct{})
 	release = make(chan struct{})
-	if err := w.Fail(sandbox.On(sandbox.OpToken), sandbox.Times(1), sandbox.Do(func(to http.ResponseWriter, r *http.Request) {
+	if err := w.Fail(sandbox.On(sandbox.OpToken), sandbox.Times(1), sandbox.Handle(func(to http.ResponseWriter, r *http.Request) {
 		close(begun)
 		<-release
 		w.CosmicHandler().ServeHTTP(to, r)

@@ -76,22 +76,22 @@ func (c *sandboxCommand) options(p *program) ([]sandbox.Option, error) {
 		Scopes:       c.Scopes,
 	}
 	opts := []sandbox.Option{
-		sandbox.Addr(c.Addr),
-		sandbox.Apps(app),
-		sandbox.TokenLifetime(time.Duration(c.TokenLifetime)),
-		sandbox.CertificationCount(c.Certs),
-		sandbox.CertnUserCount(c.Users),
-		sandbox.PageSize(c.PageSize),
-		sandbox.ForgiveParent(!c.Unforgiving),
+		sandbox.WithAddr(c.Addr),
+		sandbox.WithApps(app),
+		sandbox.WithTokenLifetime(time.Duration(c.TokenLifetime)),
+		sandbox.WithCertificationCount(c.Certs),
+		sandbox.WithCertnUserCount(c.Users),
+		sandbox.WithPageSize(c.PageSize),
+		sandbox.WithForgivenParent(!c.Unforgiving),
 	}
 	if c.Legacy {
-		opts = append(opts, sandbox.Unpaged(), sandbox.OldMe())
+		opts = append(opts, sandbox.WithoutPaging(), sandbox.WithOldMe())
 	}
 	if c.Retired {
-		opts = append(opts, sandbox.Retired())
+		opts = append(opts, sandbox.WithCertnRetired())
 	}
 	if p.logger != nil {
-		opts = append(opts, sandbox.Logger(p.logger))
+		opts = append(opts, sandbox.WithLogger(p.logger))
 	}
 	return opts, nil
 }

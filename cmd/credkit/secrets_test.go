@@ -16,7 +16,7 @@ import (
 // where the tokens have to be.
 func TestNoOutputHasASecret(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sandbox.TokenLifetime(time.Second))
+	w := newWorld(t, sandbox.WithTokenLifetime(time.Second))
 	var printed strings.Builder
 	keep := func(r result) {
 		printed.WriteString(r.stderr)
@@ -39,7 +39,7 @@ func TestNoOutputHasASecret(t *testing.T) {
 	}
 	keep(w.run(t, "me", "-v"))
 	keep(w.run(t, "certs", "-v"))
-	w.Heal()
+	w.ClearFaults()
 	w.env[envCosmicSecret], w.env[envCertnSecret] = "wrong-app-secret", "wrong-certn-secret"
 	time.Sleep(time.Second)
 	keep(w.run(t, "me", "-v"))
@@ -104,7 +104,7 @@ func TestNoFormOfATokenIsPrinted(t *testing.T) {
 			"redirect":   {sandbox.Redirect("https://h/?x=" + token)},
 			"shape":      {sandbox.Status(200), sandbox.Body("application/json", []byte(`{"`+token+`":1,"`+token+`":1}`))},
 		} {
-			w.Heal()
+			w.ClearFaults()
 			if err := w.Fail(append(parts, sandbox.On("getMe", "listCertifications"))...); err != nil {
 				t.Fatal(err)
 			}

@@ -44,7 +44,7 @@ func TestASessionFromLoginToLogout(t *testing.T) {
 
 func TestAnAppSignsInByTheMethodItIsRegisteredWith(t *testing.T) {
 	port := freePort(t)
-	w := newWorld(t, sandbox.Apps(sandbox.App{ClientID: "test-app", ClientSecret: "test-app-secret",
+	w := newWorld(t, sandbox.WithApps(sandbox.App{ClientID: "test-app", ClientSecret: "test-app-secret",
 		Authentication: "client_secret_post", RedirectURIs: []string{callbackAt(port)}}))
 	w.port = port
 	contain(t, w.login(t).expect(t, exitNotAllowed).stderr, envCosmicAuth)
@@ -116,7 +116,7 @@ func TestSessionsAreKeptApart(t *testing.T) {
 
 func TestAnExpiredTokenIsRenewedByTheNextCommand(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sandbox.TokenLifetime(time.Second))
+	w := newWorld(t, sandbox.WithTokenLifetime(time.Second))
 	w.login(t).expect(t, exitDone)
 	for i := range 3 {
 		time.Sleep(time.Second)
@@ -130,7 +130,7 @@ func TestAnExpiredTokenIsRenewedByTheNextCommand(t *testing.T) {
 
 func TestASessionThatHasEndedNeedsANewSignIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sandbox.TokenLifetime(time.Second))
+	w := newWorld(t, sandbox.WithTokenLifetime(time.Second))
 	w.login(t).expect(t, exitDone)
 	if err := w.EndSession(w.Sessions()[0].ID, "session_expired"); err != nil {
 		t.Fatal(err)
@@ -145,11 +145,11 @@ func TestASessionThatHasEndedNeedsANewSignIn(t *testing.T) {
 // the app's settings.
 func TestTheAdviceOfARefusedRenewal(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, sandbox.TokenLifetime(time.Second))
+	w := newWorld(t, sandbox.WithTokenLifetime(time.Second))
 	w.login(t).expect(t, exitDone)
 	time.Sleep(time.Second)
 	for code, says := range map[string]string{"user_banned": "has to lift the ban", "another_code": "check " + envCosmicID} {
-		w.Heal()
+		w.ClearFaults()
 		body := []byte(`{"code":400,"error_code":"` + code + `","msg":"no"}`)
 		if err := w.Fail(sandbox.On(sandbox.OpToken), sandbox.Status(400), sandbox.Body("application/json", body)); err != nil {
 			t.Fatal(err)
@@ -160,7 +160,7 @@ func TestTheAdviceOfARefusedRenewal(t *testing.T) {
 			t.Errorf("advice about the app: %s", got.stderr)
 		}
 	}
-	w.Heal()
+	w.ClearFaults()
 	w.run(t, "me").expect(t, exitDone)
 }
 
@@ -236,7 +236,7 @@ func TestTheDefaultStoreIsInTheUsersConfiguration(t *testing.T) {
 }
 
 func TestLoginSaysWhoAndHowManyScopes(t *testing.T) {
-	old := newWorld(t, sandbox.OldMe())
+	old := newWorld(t, sandbox.WithOldMe())
 	contain(t, old.login(t).expect(t, exitDone).stderr, "Signed in with 0 scopes; the session")
 	one := newWorld(t)
 	if err := one.SetScopes("test-app", "qualifications:read"); err != nil {
@@ -279,7 +279,7 @@ func TestWhatIsNotAllowedEndsWith3(t *testing.T) {
 }
 
 func TestWhatFailedEndsWith1(t *testing.T) {
-	w := newWorld(t, sandbox.Retired()).withToken(t)
+	w := newWorld(t, sandbox.WithCertnRetired()).withToken(t)
 	contain(t, w.run(t, "users").expect(t, exitFailed).stderr, "410", envCertnBase)
 	if err := w.Fail(sandbox.On("getMe"), sandbox.Status(500), sandbox.RetryAfter("0")); err != nil {
 		t.Fatal(err)

@@ -150,7 +150,7 @@ func alive() uint64 {
 
 func TestALongListTakesLittleMemory(t *testing.T) {
 	const rows = 16_000 // 12 MiB of JSON, and more once it is decoded
-	w := newWorld(t, sandbox.CertificationCount(rows), sandbox.Unpaged()).withToken(t)
+	w := newWorld(t, sandbox.WithCertificationCount(rows), sandbox.WithoutPaging()).withToken(t)
 	for _, f := range []format{asJSONL, asTable} {
 		var h heap
 		var stderr locked

@@ -70,7 +70,7 @@ func terminal(t *testing.T, columns uint16) (ours, theirs *os.File) {
 }
 
 func TestATerminalGetsATableInColourThatFits(t *testing.T) {
-	w := newWorld(t, sandbox.Certifications(fullCert, bareCert)).withToken(t)
+	w := newWorld(t, sandbox.WithCertifications(fullCert, bareCert)).withToken(t)
 	const wide = 120
 	got := onTerminal(t, process(t, w.env, "certs"), wide)
 	contain(t, got, "\x1b[1mEXPIRES\x1b[0m", "\x1b[31m2020-02-29\x1b[0m", "EPA 608, Universal", "ESCO <Institute>")

@@ -35,7 +35,7 @@ func onFreePort() (sb *sandbox.Sandbox, app auth.App, port int, err error) {
 		return nil, app, 0, err
 	}
 	app = auth.App{ClientID: "my-app"}
-	sb, err = sandbox.Start(sandbox.Apps(sandbox.App{ClientID: app.ClientID, RedirectURIs: []string{fmt.Sprintf("http://127.0.0.1:%d/callback", port)}}))
+	sb, err = sandbox.Start(sandbox.WithApps(sandbox.App{ClientID: app.ClientID, RedirectURIs: []string{fmt.Sprintf("http://127.0.0.1:%d/callback", port)}}))
 	return sb, app, port, err
 }
 

@@ -21,7 +21,7 @@ func killProcesses(t *testing.T, store string, kills int, forgiving bool) (lost 
 	t.Helper()
 	// Tokens that end after 20 ms for their clients, and requests that take 3:
 	// a process is nearly always in the middle of a refresh.
-	sb, o := setUp(t, store, sandbox.TokenLifetime(time.Hour), sandbox.ExpiresIn("0.02"), sandbox.ForgiveParent(forgiving))
+	sb, o := setUp(t, store, sandbox.WithTokenLifetime(time.Hour), sandbox.WithExpiresIn("0.02"), sandbox.WithForgivenParent(forgiving))
 	if err := sb.Fail(sandbox.On(sandbox.OpToken), sandbox.Delay(3*time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}

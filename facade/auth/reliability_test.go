@@ -300,7 +300,7 @@ func TestProcessesRefreshOnceForEachExpiry(t *testing.T) {
 // until each has used that many of them.
 func refreshTogether(t *testing.T, store string, n, rotations int) {
 	t.Helper()
-	sb, o := setUp(t, store, sandbox.TokenLifetime(time.Second))
+	sb, o := setUp(t, store, sandbox.WithTokenLifetime(time.Second))
 	o.Rotations = rotations
 	sessions, _, closeStore, err := o.open()
 	if err != nil {

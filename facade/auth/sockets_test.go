@@ -121,7 +121,7 @@ func TestWhatNeverLeftThisMachineIsKnown(t *testing.T) {
 
 func TestCloseLeavesNoGoroutine(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	sb, err := sandbox.Start(sandbox.Apps(sandbox.App{ClientID: "my-app"}), sandbox.TokenLifetime(time.Second))
+	sb, err := sandbox.Start(sandbox.WithApps(sandbox.App{ClientID: "my-app"}), sandbox.WithTokenLifetime(time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}

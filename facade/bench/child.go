@@ -35,7 +35,7 @@ func serve(rows string) error {
 	if err != nil {
 		return err
 	}
-	box, err := sandbox.Start(sandbox.CertificationCount(n), sandbox.Unpaged(), sandbox.Today(today), sandbox.TokenLifetime(24*time.Hour))
+	box, err := sandbox.Start(sandbox.WithCertificationCount(n), sandbox.WithoutPaging(), sandbox.WithToday(today), sandbox.WithTokenLifetime(24*time.Hour))
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ var today = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 // wholeList returns the sandbox's response to a list of so many certifications,
 // unpaged.
 func wholeList(ctx context.Context, rows int) ([]byte, error) {
-	box, err := sandbox.New(sandbox.CertificationCount(rows), sandbox.Unpaged(), sandbox.Today(today))
+	box, err := sandbox.New(sandbox.WithCertificationCount(rows), sandbox.WithoutPaging(), sandbox.WithToday(today))
 	if err != nil {
 		return nil, err
 	}

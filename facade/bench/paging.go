@@ -30,7 +30,7 @@ func (s slow) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // paging reads a list of many pages, of a slow server by a slow consumer.
 func paging(ctx context.Context, _ int) ([]line, error) {
-	box, err := sandbox.New(sandbox.CertificationCount(pages*pageRows), sandbox.PageSize(pageRows), sandbox.Today(today))
+	box, err := sandbox.New(sandbox.WithCertificationCount(pages*pageRows), sandbox.WithPageSize(pageRows), sandbox.WithToday(today))
 	if err != nil {
 		return nil, err
 	}

@@ -195,23 +195,23 @@ func TestTheSandboxAndTheFacadeKeepToTheSpecification(t *testing.T) {
 	judged, walked := map[string]int{}, map[string]bool{}
 	for name, options := range map[string][]sandbox.Option{
 		"as it is":                  nil,
-		"legacy lists":              {sandbox.Unpaged(), sandbox.OldMe()},
-		"no last cursor":            {sandbox.NoLastCursor(), sandbox.PageSize(9), sandbox.CertnPageSize(4, 8)},
-		"a first-party session":     {sandbox.FirstParty()},
-		"older names of scopes":     {sandbox.OldScopeNames()},
-		"new words":                 {sandbox.NewWords()},
-		"nothing in the lists":      {sandbox.CertificationCount(0), sandbox.CertnUserCount(0)},
-		"next links with http":      {sandbox.NextLinkOrigin("http://api.certn.co"), sandbox.CertnPageSize(2, 2)},
-		"errors with a message":     {sandbox.APIErrorShape(sandbox.MessageErrors)},
-		"retired":                   {sandbox.Retired()},
-		"one request a minute":      {sandbox.RateLimits(limit())},
-		"keys that are not kept":    {sandbox.IgnoreIdempotencyKeys()},
-		"below a path":              {sandbox.BasePath("/staging")},
-		"with ids of the requests":  {sandbox.RequestIDs()},
-		"a fresh account":           {sandbox.CertnUserCount(1), sandbox.CertificationCount(1)},
-		"many":                      {sandbox.CertificationCount(450), sandbox.CertnUserCount(30)},
-		"tokens for a short while":  {sandbox.TokenLifetime(time.Minute)},
-		"errors in the usual shape": {sandbox.APIErrorShape(sandbox.NestedErrors)},
+		"legacy lists":              {sandbox.WithoutPaging(), sandbox.WithOldMe()},
+		"no last cursor":            {sandbox.WithoutLastCursor(), sandbox.WithPageSize(9), sandbox.WithCertnPageSize(4, 8)},
+		"a first-party session":     {sandbox.WithFirstPartySessions()},
+		"older names of scopes":     {sandbox.WithOldScopeNames()},
+		"new words":                 {sandbox.WithUnknownValues()},
+		"nothing in the lists":      {sandbox.WithCertificationCount(0), sandbox.WithCertnUserCount(0)},
+		"next links with http":      {sandbox.WithNextLinkOrigin("http://api.certn.co"), sandbox.WithCertnPageSize(2, 2)},
+		"errors with a message":     {sandbox.WithAPIErrors(sandbox.MessageErrors)},
+		"retired":                   {sandbox.WithCertnRetired()},
+		"one request a minute":      {sandbox.WithCertnRateLimits(limit())},
+		"keys that are not kept":    {sandbox.WithoutIdempotency()},
+		"below a path":              {sandbox.WithBasePath("/staging")},
+		"with ids of the requests":  {sandbox.WithRequestIDs()},
+		"a fresh account":           {sandbox.WithCertnUserCount(1), sandbox.WithCertificationCount(1)},
+		"many":                      {sandbox.WithCertificationCount(450), sandbox.WithCertnUserCount(30)},
+		"tokens for a short while":  {sandbox.WithTokenLifetime(time.Minute)},
+		"errors in the usual shape": {sandbox.WithAPIErrors(sandbox.NestedErrors)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { // a limit is waited for in fake time
@@ -327,11 +327,11 @@ func TestTheRefereeSees(t *testing.T) {
 		options []sandbox.Option
 		want    string
 	}{
-		"a bare array":         {[]sandbox.Option{sandbox.BareArray()}, "listUsers 200, response ["},
-		"an HTML error":        {[]sandbox.Option{sandbox.APIErrorShape(sandbox.HTMLErrors)}, "listCertifications 400, response"},
-		"an id that is none":   {[]sandbox.Option{sandbox.Certifications(json.RawMessage(`{"id":"none"}`))}, "listCertifications 200, response"},
-		"a day that is none":   {[]sandbox.Option{sandbox.Certifications(json.RawMessage(`{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","issued_on":"2023-13-25"}`))}, "listCertifications 200, response"},
-		"a user without an id": {[]sandbox.Option{sandbox.CertnUsers(json.RawMessage(`{"email":"ada@example.com"}`))}, "listUsers 200, response"},
+		"a bare array":         {[]sandbox.Option{sandbox.WithBareArray()}, "listUsers 200, response ["},
+		"an HTML error":        {[]sandbox.Option{sandbox.WithAPIErrors(sandbox.HTMLErrors)}, "listCertifications 400, response"},
+		"an id that is none":   {[]sandbox.Option{sandbox.WithCertifications(json.RawMessage(`{"id":"none"}`))}, "listCertifications 200, response"},
+		"a day that is none":   {[]sandbox.Option{sandbox.WithCertifications(json.RawMessage(`{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a","issued_on":"2023-13-25"}`))}, "listCertifications 200, response"},
+		"a user without an id": {[]sandbox.Option{sandbox.WithCertnUsers(json.RawMessage(`{"email":"ada@example.com"}`))}, "listUsers 200, response"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t, test.options...)

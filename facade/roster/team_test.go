@@ -50,7 +50,7 @@ func newTeam(t testing.TB, n int, set teamSettings) *team {
 			set.user(i, &users[i])
 		}
 	}
-	box, err := sandbox.New(append([]sandbox.Option{sandbox.Users(slices.Concat(users, []sandbox.User{teamUser(n)})...), sandbox.CertificationCount(3)}, set.box...)...)
+	box, err := sandbox.New(append([]sandbox.Option{sandbox.WithUsers(slices.Concat(users, []sandbox.User{teamUser(n)})...), sandbox.WithCertificationCount(3)}, set.box...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

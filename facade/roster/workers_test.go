@@ -54,7 +54,7 @@ func TestWorkersYieldsEverySessionOnce(t *testing.T) {
 
 func TestOneWorkersTroubleStaysThatWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tm := newTeam(t, 20, teamSettings{box: []sandbox.Option{sandbox.TokenLifetime(100 * time.Hour)}})
+		tm := newTeam(t, 20, teamSettings{box: []sandbox.Option{sandbox.WithTokenLifetime(100 * time.Hour)}})
 		tm.kill(t, 1)
 		tm.signIn(t, "no-scope", teamUser(2).ID, false, "organizations:read")
 		tm.strike(t, 3, facade.ListCertifications, sandbox.Status(503))

@@ -69,7 +69,7 @@ func codeForm(sb *sandbox.Sandbox, code string) url.Values {
 }
 
 func TestSignInThroughTheConsentPage(t *testing.T) {
-	sb := start(t, sandbox.BasePath("/below"))
+	sb := start(t, sandbox.WithBasePath("/below"))
 	q := approve(t, sb, authorizeQuery(sb))
 	if q.Get("state") != "some state &=?" || q.Get("code") == "" || q.Has("error") {
 		t.Fatalf("redirect with %v", q)
@@ -209,7 +209,7 @@ func TestAuthorizeNeverRedirectsToAnUnknownAddress(t *testing.T) {
 }
 
 func TestRedirectURIKeepsItsOwnQuery(t *testing.T) {
-	sb := inMemory(t, sandbox.Apps(sandbox.App{ClientID: "a", RedirectURIs: []string{"https://app.example/back?tenant=7"}}))
+	sb := inMemory(t, sandbox.WithApps(sandbox.App{ClientID: "a", RedirectURIs: []string{"https://app.example/back?tenant=7"}}))
 	q := authorizeQuery(sb)
 	q.Set("redirect_uri", "https://app.example/back?tenant=7")
 	q.Del("state")
@@ -230,7 +230,7 @@ func TestCodesAreBoundAndUsedOnce(t *testing.T) {
 		"another code":         {"code": {"nonsense"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sb := inMemory(t, sandbox.Apps(sandbox.App{ClientID: "one", RedirectURIs: []string{sandbox.RedirectURI, sandbox.RedirectURI + "2"}}, sandbox.App{ClientID: "other"}))
+			sb := inMemory(t, sandbox.WithApps(sandbox.App{ClientID: "one", RedirectURIs: []string{sandbox.RedirectURI, sandbox.RedirectURI + "2"}}, sandbox.App{ClientID: "other"}))
 			code := approve(t, sb, authorizeQuery(sb)).Get("code")
 			form := codeForm(sb, code)
 			for k, v := range set {
@@ -298,7 +298,7 @@ func TestIDTokenAndUserInfoFollowTheIdentityScopes(t *testing.T) {
 }
 
 func TestMetadataDescribesTheServer(t *testing.T) {
-	for _, sb := range []*sandbox.Sandbox{start(t), inMemory(t, sandbox.BasePath("/p"))} {
+	for _, sb := range []*sandbox.Sandbox{start(t), inMemory(t, sandbox.WithBasePath("/p"))} {
 		for _, document := range []string{"openid-configuration", "oauth-authorization-server"} {
 			v := get(t, sb, sb.CosmicURL()+"/auth/v1/.well-known/"+document, "").json(t)
 			if v["token_endpoint"] != tokenURL(sb) || v["authorization_endpoint"] != sb.CosmicURL()+cosmic.Service.AuthorizePath || v["issuer"] != sb.CosmicURL()+"/auth/v1" {

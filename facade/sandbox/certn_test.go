@@ -24,7 +24,7 @@ func certnToken(t *testing.T, sb *sandbox.Sandbox) answer {
 }
 
 func TestCertnTokenEndpoint(t *testing.T) {
-	sb := start(t, sandbox.BasePath("/c"))
+	sb := start(t, sandbox.WithBasePath("/c"))
 	a := certnToken(t, sb)
 	wantStatus(t, a, 200)
 	v := a.json(t)
@@ -38,7 +38,7 @@ func TestCertnTokenEndpoint(t *testing.T) {
 }
 
 func TestCertnTokenEndpointRefusals(t *testing.T) {
-	sb := inMemory(t, sandbox.CertnClient("id", "secret"))
+	sb := inMemory(t, sandbox.WithCertnClient("id", "secret"))
 	form := url.Values{"grant_type": {"client_credentials"}}
 	auth := func(id, secret string) func(*http.Request) {
 		return func(r *http.Request) { r.SetBasicAuth(id, secret) }
@@ -74,7 +74,7 @@ func TestCertnTokenEndpointRefusals(t *testing.T) {
 
 func TestCertnTokensExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sb := inMemory(t, sandbox.CertnTokenLifetime(time.Minute))
+		sb := inMemory(t, sandbox.WithCertnTokenLifetime(time.Minute))
 		defer sb.Close()
 		token := certnToken(t, sb).json(t)["access_token"].(string)
 		time.Sleep(time.Minute - 1)
@@ -108,7 +108,7 @@ func users(t *testing.T, sb *sandbox.Sandbox, address string) userPage {
 }
 
 func TestUserPagesLeadOnByHTTPLinks(t *testing.T) {
-	sb := inMemory(t, sandbox.CertnUserCount(7), sandbox.BasePath("/b"))
+	sb := inMemory(t, sandbox.WithCertnUserCount(7), sandbox.WithBasePath("/b"))
 	base := urlOf(t, sb, certn.OpListUsers)
 	seen := map[string]bool{}
 	address, pages := base+"?page_size=3", 0
@@ -142,7 +142,7 @@ func TestUserPagesLeadOnByHTTPLinks(t *testing.T) {
 }
 
 func TestNextLinksCanLeadElsewhere(t *testing.T) {
-	sb := inMemory(t, sandbox.CertnUserCount(2), sandbox.CertnPageSize(1, 1), sandbox.NextLinkOrigin("https://elsewhere.test"))
+	sb := inMemory(t, sandbox.WithCertnUserCount(2), sandbox.WithCertnPageSize(1, 1), sandbox.WithNextLinkOrigin("https://elsewhere.test"))
 	p := users(t, sb, urlOf(t, sb, certn.OpListUsers)+"?page_size=50") // quietly cut to 1
 	if len(p.Results) != 1 || p.Next == nil || !strings.HasPrefix(*p.Next, "https://elsewhere.test/api/v1/users/?") {
 		t.Errorf("%+v", p)
@@ -150,11 +150,11 @@ func TestNextLinksCanLeadElsewhere(t *testing.T) {
 }
 
 func TestUserListOfNobodyAndAsAnArray(t *testing.T) {
-	sb := inMemory(t, sandbox.CertnUserCount(0))
+	sb := inMemory(t, sandbox.WithCertnUserCount(0))
 	if p := users(t, sb, urlOf(t, sb, certn.OpListUsers)); p.Count != 0 || p.Results == nil || p.Next != nil {
 		t.Errorf("%+v", p)
 	}
-	sb = inMemory(t, sandbox.CertnUserCount(120), sandbox.BareArray())
+	sb = inMemory(t, sandbox.WithCertnUserCount(120), sandbox.WithBareArray())
 	var all []any
 	if err := json.Unmarshal(get(t, sb, urlOf(t, sb, certn.OpListUsers), sb.CertnAccessToken()).body, &all); err != nil || len(all) != 120 {
 		t.Errorf("%d users: %v", len(all), err)
@@ -162,7 +162,7 @@ func TestUserListOfNobodyAndAsAnArray(t *testing.T) {
 }
 
 func TestWithoutTheSlashCertnRedirects(t *testing.T) {
-	sb := inMemory(t, sandbox.BasePath("/b"))
+	sb := inMemory(t, sandbox.WithBasePath("/b"))
 	a := get(t, sb, strings.TrimSuffix(urlOf(t, sb, certn.OpListUsers), "/")+"?page=2", sb.CertnAccessToken())
 	wantStatus(t, a, http.StatusMovedPermanently)
 	if to := a.Header.Get("Location"); to != "/b/api/v1/users/?page=2" {
@@ -177,7 +177,7 @@ func TestWithoutTheSlashCertnRedirects(t *testing.T) {
 }
 
 func TestARetiredServiceIsGone(t *testing.T) {
-	sb := inMemory(t, sandbox.Retired())
+	sb := inMemory(t, sandbox.WithCertnRetired())
 	wantStatus(t, get(t, sb, urlOf(t, sb, certn.OpListUsers), sb.CertnAccessToken()), http.StatusGone)
 	wantStatus(t, certnToken(t, sb), http.StatusGone)
 	wantStatus(t, get(t, sb, urlOf(t, sb, "getMe"), signIn(t, sb).AccessToken), 200)
@@ -185,7 +185,7 @@ func TestARetiredServiceIsGone(t *testing.T) {
 
 func TestRateLimitsAreExactWindows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sb := inMemory(t, sandbox.RateLimits())
+		sb := inMemory(t, sandbox.WithCertnRateLimits())
 		defer sb.Close()
 		token, address := sb.CertnAccessToken(), urlOf(t, sb, certn.OpListUsers)
 		limit := certn.Service.RateLimits[0]
@@ -214,7 +214,7 @@ func TestRateLimitsAreExactWindows(t *testing.T) {
 
 func TestRateLimitsOfOnesOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sb := inMemory(t, sandbox.RateLimits(spec.RateLimit{Requests: 1, Window: time.Second}, spec.RateLimit{Requests: 2, Window: time.Hour}))
+		sb := inMemory(t, sandbox.WithCertnRateLimits(spec.RateLimit{Requests: 1, Window: time.Second}, spec.RateLimit{Requests: 2, Window: time.Hour}))
 		defer sb.Close()
 		token, address := sb.CertnAccessToken(), urlOf(t, sb, certn.OpListUsers)
 		wantStatus(t, get(t, sb, address, token), 200)

@@ -22,7 +22,7 @@ func requestID(t *testing.T, page answer) string {
 }
 
 func TestConsentPageListsTheScopesInWords(t *testing.T) {
-	sb := inMemory(t, sandbox.Apps(sandbox.App{ClientID: "a", Name: "Crew planner", Scopes: []string{"certifications:read", "job_roles:write", "job_roles:read"}}))
+	sb := inMemory(t, sandbox.WithApps(sandbox.App{ClientID: "a", Name: "Crew planner", Scopes: []string{"certifications:read", "job_roles:write", "job_roles:read"}}))
 	q := authorizeQuery(sb)
 	q.Set("scope", "openid email phone")
 	a := get(t, sb, authorizeURL(sb, q), "")
@@ -42,8 +42,8 @@ func TestConsentPageListsTheScopesInWords(t *testing.T) {
 func TestConsentPageEscapesWhatOthersChose(t *testing.T) {
 	evil := `"><script>alert('x')</script>&amp;`
 	sb := inMemory(t,
-		sandbox.Apps(sandbox.App{ClientID: evil, Name: evil, RedirectURIs: []string{"https://app.example/"}}),
-		sandbox.Users(sandbox.User{Email: evil, DisplayName: evil}))
+		sandbox.WithApps(sandbox.App{ClientID: evil, Name: evil, RedirectURIs: []string{"https://app.example/"}}),
+		sandbox.WithUsers(sandbox.User{Email: evil, DisplayName: evil}))
 	q := authorizeQuery(sb)
 	q.Set("redirect_uri", "https://app.example/")
 	q.Set("state", evil)

@@ -17,7 +17,7 @@ import (
 )
 
 func TestMeInItsCurrentForm(t *testing.T) {
-	sb := inMemory(t, sandbox.Apps(sandbox.App{ClientID: "a", Scopes: []string{"certification_records:read", "job-roles:read"}}))
+	sb := inMemory(t, sandbox.WithApps(sandbox.App{ClientID: "a", Scopes: []string{"certification_records:read", "job-roles:read"}}))
 	v := get(t, sb, urlOf(t, sb, cosmic.OpGetMe), signIn(t, sb).AccessToken).json(t)
 	if at(v, "user", "id") != sb.User().ID || at(v, "user", "email") != "ada@example.com" || at(v, "user", "display_name") != "Ada Lovelace" {
 		t.Errorf("%v", v)
@@ -31,7 +31,7 @@ func TestMeInItsCurrentForm(t *testing.T) {
 }
 
 func TestMeInItsOlderForm(t *testing.T) {
-	sb := inMemory(t, sandbox.OldMe())
+	sb := inMemory(t, sandbox.WithOldMe())
 	v := get(t, sb, urlOf(t, sb, cosmic.OpGetMe), signIn(t, sb).AccessToken).json(t)
 	if len(v) != 3 || v["organizations"] == nil || v["organization_memberships"] == nil || v["accessible_member_ids"] == nil {
 		t.Errorf("%v", v)
@@ -39,7 +39,7 @@ func TestMeInItsOlderForm(t *testing.T) {
 }
 
 func TestMeOfAFirstPartySessionHasNoScopesAndMayDoEverything(t *testing.T) {
-	sb := inMemory(t, sandbox.FirstParty())
+	sb := inMemory(t, sandbox.WithFirstPartySessions())
 	token := signIn(t, sb).AccessToken
 	wantText(t, get(t, sb, urlOf(t, sb, cosmic.OpGetMe), token), `"scopes":[]`)
 	wantStatus(t, get(t, sb, urlOf(t, sb, cosmic.OpListCertifications), token), 200)
@@ -47,7 +47,7 @@ func TestMeOfAFirstPartySessionHasNoScopesAndMayDoEverything(t *testing.T) {
 }
 
 func TestScopesUnderTheirOlderNames(t *testing.T) {
-	sb := inMemory(t, sandbox.OldScopeNames())
+	sb := inMemory(t, sandbox.WithOldScopeNames())
 	token := signIn(t, sb, "certification_records:read", "organizations:write").AccessToken
 	wantText(t, get(t, sb, urlOf(t, sb, cosmic.OpGetMe), token), `"scopes":["certification-records:read","organizations:write"]`)
 	wantStatus(t, get(t, sb, urlOf(t, sb, cosmic.OpListCertifications), token), 200)
@@ -110,7 +110,7 @@ func TestErrorShapesOfOperations(t *testing.T) {
 		sandbox.EmptyErrors:   ``,
 		sandbox.HTMLErrors:    `<!doctype html><title>Unauthorized</title><h1>A valid access token is needed.</h1>` + "\n",
 	} {
-		sb := inMemory(t, sandbox.APIErrorShape(shape))
+		sb := inMemory(t, sandbox.WithAPIErrors(shape))
 		if a := get(t, sb, urlOf(t, sb, cosmic.OpGetMe), ""); a.StatusCode != 401 || a.text() != want {
 			t.Errorf("%s %q, want %q", a.Status, a.body, want)
 		}
@@ -136,9 +136,9 @@ func certifications(t *testing.T, sb *sandbox.Sandbox, token, query string) cert
 
 func TestCertificationPagesLeadOnByCursor(t *testing.T) {
 	for _, noLast := range []bool{false, true} {
-		opts := []sandbox.Option{sandbox.CertificationCount(120)}
+		opts := []sandbox.Option{sandbox.WithCertificationCount(120)}
 		if noLast {
-			opts = append(opts, sandbox.NoLastCursor())
+			opts = append(opts, sandbox.WithoutLastCursor())
 		}
 		sb := inMemory(t, opts...)
 		token := signIn(t, sb).AccessToken
@@ -173,21 +173,21 @@ func TestCertificationPagesLeadOnByCursor(t *testing.T) {
 }
 
 func TestAListThatEndsWithAPageHasNoEmptyOne(t *testing.T) {
-	sb := inMemory(t, sandbox.CertificationCount(4), sandbox.PageSize(2))
+	sb := inMemory(t, sandbox.WithCertificationCount(4), sandbox.WithPageSize(2))
 	token := signIn(t, sb).AccessToken
 	p := certifications(t, sb, token, "")
 	p = certifications(t, sb, token, "?cursor="+p.Page["next_cursor"].(string))
 	if len(p.Data) != 2 || p.Page["has_more"] != false {
 		t.Errorf("%+v", p)
 	}
-	sb = inMemory(t, sandbox.CertificationCount(0))
+	sb = inMemory(t, sandbox.WithCertificationCount(0))
 	if p := certifications(t, sb, signIn(t, sb).AccessToken, ""); p.Data == nil || len(p.Data) != 0 || p.Page["has_more"] != false {
 		t.Errorf("%+v", p)
 	}
 }
 
 func TestTheOlderContractHasEverythingAtOnce(t *testing.T) {
-	sb := inMemory(t, sandbox.Unpaged(), sandbox.CertificationCount(1234))
+	sb := inMemory(t, sandbox.WithoutPaging(), sandbox.WithCertificationCount(1234))
 	a := get(t, sb, urlOf(t, sb, cosmic.OpListCertifications), signIn(t, sb).AccessToken)
 	v := a.json(t)
 	if len(v) != 1 || len(v["data"].([]any)) != 1234 {
@@ -200,7 +200,7 @@ func TestEachUserHasALisOfTheirOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sb := inMemory(t, sandbox.Users(sandbox.User{Email: "a@example.com"}, sandbox.User{Email: "b@example.com"}, sandbox.User{Email: "c@example.com", Certifications: own}))
+	sb := inMemory(t, sandbox.WithUsers(sandbox.User{Email: "a@example.com"}, sandbox.User{Email: "b@example.com"}, sandbox.User{Email: "c@example.com", Certifications: own}))
 	first := map[string]any{}
 	for _, user := range []string{"a@example.com", "b@example.com", "c@example.com"} {
 		token, err := sb.AccessToken(user)
@@ -215,11 +215,11 @@ func TestEachUserHasALisOfTheirOwn(t *testing.T) {
 }
 
 func TestGivenRowsGoOutAsTheyAre(t *testing.T) {
-	sb := inMemory(t, sandbox.Certifications(
+	sb := inMemory(t, sandbox.WithCertifications(
 		`{"id": "x",  "unknown": {"a":1e400}}`, []byte(`{"id":null}`), json.RawMessage(`nonsense`), map[string]int{"b": 2}))
 	a := get(t, sb, urlOf(t, sb, cosmic.OpListCertifications), signIn(t, sb).AccessToken)
 	wantText(t, a, `{"data":[{"id": "x",  "unknown": {"a":1e400}},{"id":null},nonsense,{"b":2}],"page":{"next_cursor":null,"has_more":false}}`)
-	sb = inMemory(t, sandbox.CertnUsers(`{"id":"1","inbound_email":"x"}`))
+	sb = inMemory(t, sandbox.WithCertnUsers(`{"id":"1","inbound_email":"x"}`))
 	wantText(t, get(t, sb, urlOf(t, sb, "listUsers"), sb.CertnAccessToken()), `"count":1,"next":null,"previous":null,"results":[{"id":"1","inbound_email":"x"}]}`)
 }
 
@@ -255,7 +255,7 @@ func TestCosmicRequestsThatAreNotDescribedAreRefused(t *testing.T) {
 	if c := sb.Counters(); c.Violations != 8 {
 		t.Errorf("a browser's icon is no violation: %+v", c)
 	}
-	below := inMemory(t, sandbox.BasePath("/below"))
+	below := inMemory(t, sandbox.WithBasePath("/below"))
 	a := get(t, below, strings.Replace(urlOf(t, below, cosmic.OpGetMe), "/below", "", 1), signIn(t, below).AccessToken)
 	wantStatus(t, a, 404)
 	if r := below.Requests()[0]; !strings.Contains(r.Violation, "/below") {
@@ -264,16 +264,16 @@ func TestCosmicRequestsThatAreNotDescribedAreRefused(t *testing.T) {
 }
 
 func TestACursorIsGoodForItsOwnServerOnly(t *testing.T) {
-	sb, other := inMemory(t, sandbox.PageSize(1)), inMemory(t)
+	sb, other := inMemory(t, sandbox.WithPageSize(1)), inMemory(t)
 	cursor := certifications(t, sb, signIn(t, sb).AccessToken, "").Page["next_cursor"].(string)
 	a := get(t, other, urlOf(t, other, cosmic.OpListCertifications)+"?"+url.Values{"cursor": {cursor}}.Encode(), signIn(t, other).AccessToken)
 	wantStatus(t, a, 400)
 }
 
 func TestCosmicLimitsAllUsersOfAnAppTogether(t *testing.T) {
-	for name, opts := range map[string][]sandbox.Option{"1": nil, "": {sandbox.NoRetryAfter()}} {
+	for name, opts := range map[string][]sandbox.Option{"1": nil, "": {sandbox.WithoutRetryAfter()}} {
 		synctest.Test(t, func(t *testing.T) {
-			sb := inMemory(t, append(opts, sandbox.CosmicRateLimits(spec.RateLimit{Requests: 2, Window: time.Second}))...)
+			sb := inMemory(t, append(opts, sandbox.WithCosmicRateLimits(spec.RateLimit{Requests: 2, Window: time.Second}))...)
 			defer sb.Close()
 			for i, status := range []int{200, 200, 429} {
 				token, err := sb.AccessToken([]string{"ada@example.com", "grace@example.com"}[i%2])

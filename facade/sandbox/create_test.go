@@ -26,7 +26,7 @@ const sample = `{"organization_member_id":"3c90c3cc-0d44-4b50-8888-8dd25736052a"
 	"issuer_name":"<string>","serial_number":"<string>"}`
 
 func TestACreatedCertificationStandsInTheList(t *testing.T) {
-	sb := inMemory(t, sandbox.CertificationCount(3))
+	sb := inMemory(t, sandbox.WithCertificationCount(3))
 	token := signIn(t, sb).AccessToken
 	a := create(t, sb, token, "", sample)
 	wantStatus(t, a, http.StatusCreated)
@@ -54,7 +54,7 @@ func TestACreatedCertificationStandsInTheList(t *testing.T) {
 }
 
 func TestACreatedCertificationOfAKnownTypeShowsIt(t *testing.T) {
-	sb := inMemory(t, sandbox.CertificationCount(1))
+	sb := inMemory(t, sandbox.WithCertificationCount(1))
 	token := signIn(t, sb).AccessToken
 	kind := at(certifications(t, sb, token, "").Data[0], "certification_type")
 	a := create(t, sb, token, "", `{"certification_type_id":"`+at(kind, "id").(string)+`"}`)
@@ -67,7 +67,7 @@ func TestACreatedCertificationOfAKnownTypeShowsIt(t *testing.T) {
 }
 
 func TestAnIdempotencyKeyCreatesOnce(t *testing.T) {
-	sb := inMemory(t, sandbox.CertificationCount(0))
+	sb := inMemory(t, sandbox.WithCertificationCount(0))
 	token := signIn(t, sb).AccessToken
 	first := create(t, sb, token, "key-1", sample)
 	wantStatus(t, first, 201)
@@ -89,7 +89,7 @@ func TestAnIdempotencyKeyCreatesOnce(t *testing.T) {
 	}
 	wantStatus(t, create(t, sb, other, "key-1", `{}`), 201) // another user's key
 
-	deaf := inMemory(t, sandbox.CertificationCount(0), sandbox.IgnoreIdempotencyKeys())
+	deaf := inMemory(t, sandbox.WithCertificationCount(0), sandbox.WithoutIdempotency())
 	token = signIn(t, deaf).AccessToken
 	create(t, deaf, token, "key-1", sample)
 	create(t, deaf, token, "key-1", sample)
@@ -99,7 +99,7 @@ func TestAnIdempotencyKeyCreatesOnce(t *testing.T) {
 }
 
 func TestSimultaneousCreatesUnderOneKeyCreateOnce(t *testing.T) {
-	sb := start(t, sandbox.CertificationCount(0))
+	sb := start(t, sandbox.WithCertificationCount(0))
 	token := signIn(t, sb).AccessToken
 	var wg sync.WaitGroup
 	for range 16 {
@@ -112,7 +112,7 @@ func TestSimultaneousCreatesUnderOneKeyCreateOnce(t *testing.T) {
 }
 
 func TestBodiesThatAreNotDescribedAreRefused(t *testing.T) {
-	sb := inMemory(t, sandbox.CertificationCount(0))
+	sb := inMemory(t, sandbox.WithCertificationCount(0))
 	token := signIn(t, sb).AccessToken
 	for body, want := range map[string]string{
 		``:                                      "not a JSON object",

@@ -26,7 +26,7 @@ func strict(t *testing.T, raw []byte, v any) {
 
 func TestGeneratedCertificationsFitTheGeneratedModel(t *testing.T) {
 	today := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	sb := inMemory(t, sandbox.CertificationCount(5000), sandbox.Unpaged(), sandbox.Today(today))
+	sb := inMemory(t, sandbox.WithCertificationCount(5000), sandbox.WithoutPaging(), sandbox.WithToday(today))
 	a := get(t, sb, urlOf(t, sb, cosmic.OpListCertifications), signIn(t, sb).AccessToken)
 	var list server.CertificationList
 	strict(t, a.body, &list)
@@ -63,7 +63,7 @@ func TestGeneratedCertificationsFitTheGeneratedModel(t *testing.T) {
 }
 
 func TestGeneratedUsersFitTheGeneratedModel(t *testing.T) {
-	sb := inMemory(t, sandbox.CertnUserCount(1000), sandbox.CertnPageSize(1000, 0))
+	sb := inMemory(t, sandbox.WithCertnUserCount(1000), sandbox.WithCertnPageSize(1000, 0))
 	a := get(t, sb, urlOf(t, sb, "listUsers"), sb.CertnAccessToken())
 	var list server.UserList
 	strict(t, a.body, &list)
@@ -80,7 +80,7 @@ func TestGeneratedUsersFitTheGeneratedModel(t *testing.T) {
 }
 
 func TestOtherAnswersFitTheGeneratedModel(t *testing.T) {
-	sb, old := inMemory(t), inMemory(t, sandbox.OldMe())
+	sb, old := inMemory(t), inMemory(t, sandbox.WithOldMe())
 	var me server.Me
 	strict(t, get(t, sb, urlOf(t, sb, cosmic.OpGetMe), signIn(t, sb).AccessToken).body, &me)
 	strict(t, get(t, old, urlOf(t, old, cosmic.OpGetMe), signIn(t, old).AccessToken).body, &me)
@@ -96,18 +96,18 @@ func TestOtherAnswersFitTheGeneratedModel(t *testing.T) {
 
 func TestGeneratedRowsAreTheSameEachTime(t *testing.T) {
 	body := func(opts ...sandbox.Option) string {
-		sb := inMemory(t, append(opts, sandbox.Today(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)))...)
+		sb := inMemory(t, append(opts, sandbox.WithToday(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)))...)
 		return get(t, sb, urlOf(t, sb, cosmic.OpListCertifications), signIn(t, sb).AccessToken).text() +
 			get(t, sb, urlOf(t, sb, "listUsers"), sb.CertnAccessToken()).text()
 	}
-	if body() != body() || body(sandbox.Seed(2)) != body(sandbox.Seed(2)) || body() == body(sandbox.Seed(2)) {
+	if body() != body() || body(sandbox.WithSeed(2)) != body(sandbox.WithSeed(2)) || body() == body(sandbox.WithSeed(2)) {
 		t.Error("the seed does not decide")
 	}
 }
 
 func TestTheFirstRowsShowEveryCase(t *testing.T) {
 	now := time.Now().UTC()
-	sb, today := inMemory(t, sandbox.Today(now)), date.FromTime(now) // one day, also at midnight
+	sb, today := inMemory(t, sandbox.WithToday(now)), date.FromTime(now) // one day, also at midnight
 	a := get(t, sb, urlOf(t, sb, cosmic.OpListCertifications), signIn(t, sb).AccessToken)
 	var list server.CertificationList
 	strict(t, a.body, &list)
@@ -125,7 +125,7 @@ func TestTheFirstRowsShowEveryCase(t *testing.T) {
 }
 
 func TestNewWordsAreUnknownToTheDescription(t *testing.T) {
-	sb := inMemory(t, sandbox.NewWords(), sandbox.CertificationCount(50))
+	sb := inMemory(t, sandbox.WithUnknownValues(), sandbox.WithCertificationCount(50))
 	var list server.CertificationList
 	strict(t, get(t, sb, urlOf(t, sb, cosmic.OpListCertifications), signIn(t, sb).AccessToken).body, &list)
 	news := map[string]bool{}
@@ -143,7 +143,7 @@ func TestNewWordsAreUnknownToTheDescription(t *testing.T) {
 
 func TestALongListIsNeverHeld(t *testing.T) {
 	const rows = 150_000 // 110 MB
-	sb := start(t, sandbox.CertificationCount(rows), sandbox.Unpaged())
+	sb := start(t, sandbox.WithCertificationCount(rows), sandbox.WithoutPaging())
 	token := signIn(t, sb).AccessToken
 	resp, err := sb.Client().Do(request(t, "GET", urlOf(t, sb, cosmic.OpListCertifications), token, "", nil))
 	if err != nil {
@@ -176,7 +176,7 @@ func TestALongListIsNeverHeld(t *testing.T) {
 }
 
 func TestPagesOfAMillionRowsStartAtOnce(t *testing.T) {
-	sb := inMemory(t, sandbox.CertificationCount(1_000_000), sandbox.CertnUserCount(1_000_000))
+	sb := inMemory(t, sandbox.WithCertificationCount(1_000_000), sandbox.WithCertnUserCount(1_000_000))
 	p := users(t, sb, urlOf(t, sb, "listUsers")+"?page=20000&page_size=50")
 	if p.Next != nil || len(p.Results) != 50 || p.Count != 1_000_000 {
 		t.Errorf("%+v", p)

@@ -7,7 +7,7 @@
 // [Sandbox.Transport] carries real HTTP over in-memory connections, which also
 // works inside a testing/synctest bubble (call New inside it, too).
 //
-//	sb, err := sandbox.Start(sandbox.TokenLifetime(time.Second))
+//	sb, err := sandbox.Start(sandbox.WithTokenLifetime(time.Second))
 //	if err != nil { … }
 //	defer sb.Close()
 //	tokens, err := sb.SignIn("")                     // no browser needed

@@ -12,7 +12,7 @@ import (
 // A test starts the sandbox, signs a worker in without a browser, and sees
 // what its own code makes of a service that fails.
 func Example() {
-	sb, err := sandbox.New(sandbox.TokenLifetime(time.Minute), sandbox.CertificationCount(120))
+	sb, err := sandbox.New(sandbox.WithTokenLifetime(time.Minute), sandbox.WithCertificationCount(120))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -74,7 +74,7 @@ type faults struct {
 func (f *faults) seed(seed uint64) { f.random = rand.New(rand.NewPCG(seed, 0x5eed)) }
 
 // Fail adds a fault. Without [On] it strikes every request; without [Times]
-// or [Percent] every time, until [Sandbox.Heal]. A request meets at most one
+// or [Percent] every time, until [Sandbox.ClearFaults]. A request meets at most one
 // fault, the oldest that fits, so that faults given one after another are a
 // script: twice 503, then once 429. An error means that nothing was added.
 func (s *Sandbox) Fail(parts ...Part) error {
@@ -106,8 +106,8 @@ func (s *Sandbox) Fail(parts ...Part) error {
 	return nil
 }
 
-// Heal removes all faults.
-func (s *Sandbox) Heal() {
+// ClearFaults removes all faults.
+func (s *Sandbox) ClearFaults() {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	s.faults.scripts = nil

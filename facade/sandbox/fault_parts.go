@@ -17,7 +17,7 @@ func On(ops ...spec.OperationID) Part {
 }
 
 // When limits a fault to requests that want reports true for. Its path is
-// without the base path; want must not read the body, nor call Fail or Heal.
+// without the base path; want must not read the body, nor call Fail or ClearFaults.
 func When(want func(*http.Request) bool) Part {
 	return func(f *fault) error {
 		if want == nil {
@@ -51,7 +51,7 @@ func After(n int) Part {
 }
 
 // Percent lets a fault meet about p in a hundred of the fitting requests,
-// drawn from the sandbox's [Seed].
+// drawn from the sandbox's [WithSeed].
 func Percent(p float64) Part {
 	return func(f *fault) error {
 		if !(p > 0 && p <= 100) {
@@ -62,8 +62,8 @@ func Percent(p float64) Part {
 	}
 }
 
-// Dice gives one fault a seed of its own for [Percent].
-func Dice(seed uint64) Part {
+// Seed gives one fault a seed of its own for [Percent].
+func Seed(seed uint64) Part {
 	return func(f *fault) error { f.random = rand.New(rand.NewPCG(seed, 0xd1ce)); return nil }
 }
 
@@ -138,12 +138,12 @@ func Processed() Part {
 	return func(f *fault) error { f.processing = true; f.does("processed"); return nil }
 }
 
-// Do answers with a handler of the test's own, without processing the request.
+// Handle answers with a handler of the test's own, without processing the request.
 // The request's path is without the base path.
-func Do(h http.HandlerFunc) Part {
+func Handle(h http.HandlerFunc) Part {
 	return func(f *fault) error {
 		if h == nil {
-			return errors.New("Do without a handler")
+			return errors.New("Handle without a handler")
 		}
 		f.handler = h
 		f.does("a handler")

@@ -75,7 +75,7 @@ func TestCannedAnswers(t *testing.T) {
 	if a := refresh(t, sb, token); a.StatusCode != 307 {
 		t.Errorf("%s", a.Status)
 	}
-	fail(t, sb, on, sandbox.Times(1), sandbox.Do(func(w http.ResponseWriter, r *http.Request) {
+	fail(t, sb, on, sandbox.Times(1), sandbox.Handle(func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		w.WriteHeader(418)
 		_, _ = fmt.Fprintf(w, "%s %d", r.URL.Path, len(b))
@@ -150,7 +150,7 @@ func TestResetIsATCPReset(t *testing.T) {
 func TestCutAfterSomeBytesOfTheBody(t *testing.T) {
 	each(t, func(t *testing.T, build func(...sandbox.Option) *sandbox.Sandbox) {
 		for _, rows := range []int{1, 3000} {
-			sb := build(sandbox.CertificationCount(rows), sandbox.Unpaged())
+			sb := build(sandbox.WithCertificationCount(rows), sandbox.WithoutPaging())
 			token := signIn(t, sb).AccessToken
 			list := urlOf(t, sb, cosmic.OpListCertifications)
 			whole := get(t, sb, list, token)
@@ -245,14 +245,14 @@ func TestDelaysStallsAndDripsInFakeTime(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		synctest.Wait()
-		sb.Heal()
+		sb.ClearFaults()
 		wantStatus(t, get(t, sb, me, signIn(t, sb).AccessToken), 200)
 	})
 }
 
 func TestPercentIsDrawnFromASeed(t *testing.T) {
 	draw := func(opts ...sandbox.Part) (script string) {
-		sb := inMemory(t, sandbox.Seed(7))
+		sb := inMemory(t, sandbox.WithSeed(7))
 		fail(t, sb, append(opts, sandbox.Percent(30), sandbox.Status(503))...)
 		token := signIn(t, sb).AccessToken
 		for range 200 {
@@ -264,13 +264,13 @@ func TestPercentIsDrawnFromASeed(t *testing.T) {
 	if first != draw() || n < 30 || n > 90 {
 		t.Errorf("%d of 200: %s", n, first)
 	}
-	if draw(sandbox.Dice(1)) != draw(sandbox.Dice(1)) || draw(sandbox.Dice(1)) == draw(sandbox.Dice(2)) {
+	if draw(sandbox.Seed(1)) != draw(sandbox.Seed(1)) || draw(sandbox.Seed(1)) == draw(sandbox.Seed(2)) {
 		t.Error("the dice are not the fault's own")
 	}
 }
 
 func TestWhenChoosesByRequest(t *testing.T) {
-	sb := inMemory(t, sandbox.BasePath("/b"))
+	sb := inMemory(t, sandbox.WithBasePath("/b"))
 	fail(t, sb, sandbox.When(func(r *http.Request) bool {
 		return r.URL.Path == "/v1/certifications" && r.URL.Query().Get("limit") == "2"
 	}), sandbox.Status(500))
@@ -298,7 +298,7 @@ func TestFaultsThatMakeNoSenseAreRefused(t *testing.T) {
 		"a drip of nothing":   {sandbox.Drip(0, time.Second)},
 		"a cut and a stall":   {sandbox.CutAfter(1), sandbox.StallAfter(2)},
 		"When without a func": {sandbox.When(nil), sandbox.Status(500)},
-		"Do without a func":   {sandbox.Do(nil)},
+		"Do without a func":   {sandbox.Handle(nil)},
 		"a nameless header":   {sandbox.Header("", "x")},
 	} {
 		if err := sb.Fail(parts...); err == nil {

@@ -16,7 +16,7 @@ import (
 
 func TestTheLogTellsRequestsWithoutSecrets(t *testing.T) {
 	var log bytes.Buffer
-	sb := inMemory(t, sandbox.Logger(slog.New(slog.NewTextHandler(&log, nil))), sandbox.RequestIDs(), sandbox.BasePath("/b"))
+	sb := inMemory(t, sandbox.WithLogger(slog.New(slog.NewTextHandler(&log, nil))), sandbox.WithRequestIDs(), sandbox.WithBasePath("/b"))
 	tokens := signIn(t, sb)
 	a := get(t, sb, urlOf(t, sb, cosmic.OpListCertifications)+"?limit=3", tokens.AccessToken)
 	next := refreshed(t, sb, tokens.RefreshToken)
@@ -65,7 +65,7 @@ func TestWithoutTheOptionThereIsNoRequestID(t *testing.T) {
 }
 
 func TestTheLogKeepsTheNewest(t *testing.T) {
-	sb := inMemory(t, sandbox.LogSize(3))
+	sb := inMemory(t, sandbox.WithLogSize(3))
 	token := signIn(t, sb).AccessToken
 	for i := range 8 {
 		get(t, sb, fmt.Sprintf("%s?limit=%d", urlOf(t, sb, cosmic.OpListCertifications), i+1), token)
@@ -85,7 +85,7 @@ func TestTheLogKeepsTheNewest(t *testing.T) {
 }
 
 func TestEverythingAtOnceIsSafe(t *testing.T) {
-	sb := start(t, sandbox.LogSize(10), sandbox.RateLimits())
+	sb := start(t, sandbox.WithLogSize(10), sandbox.WithCertnRateLimits())
 	var wg sync.WaitGroup
 	for worker := range 8 {
 		wg.Go(func() {

@@ -15,10 +15,10 @@ import (
 	"github.com/credkit/credkit-go/api/spec"
 )
 
-// Addr sets where [Start] listens: COSMIC at addr and Certn at the next port,
+// WithAddr sets where [Start] listens: COSMIC at addr and Certn at the next port,
 // or each at a free port if the port of addr is 0. The default is
 // "127.0.0.1:0".
-func Addr(addr string) Option {
+func WithAddr(addr string) Option {
 	return func(s *settings) error {
 		host, port, err := net.SplitHostPort(addr)
 		if err != nil {
@@ -36,9 +36,9 @@ func Addr(addr string) Option {
 	}
 }
 
-// BasePath puts both services below a path such as "/prefix", so that a client
+// WithBasePath puts both services below a path such as "/prefix", so that a client
 // that forgets the path of its base URL is found.
-func BasePath(path string) Option {
+func WithBasePath(path string) Option {
 	return func(s *settings) error {
 		path = strings.TrimSuffix(path, "/")
 		if u, err := url.Parse(path); path != "" && (err != nil || !strings.HasPrefix(path, "/") || u.Path != path) {
@@ -49,10 +49,10 @@ func BasePath(path string) Option {
 	}
 }
 
-// Host adds another origin to the in-memory network of [Sandbox.Transport]:
+// WithHost adds another origin to the in-memory network of [Sandbox.Transport]:
 // a host name such as "elsewhere.test", reached by https and http. Tests use it
 // to prove that no token goes there.
-func Host(host string, h http.Handler) Option {
+func WithHost(host string, h http.Handler) Option {
 	return func(s *settings) error {
 		if host == "" || h == nil || strings.ContainsAny(host, "/:@") {
 			return fmt.Errorf("host %q: want a host name without a port, and a handler", host)
@@ -65,14 +65,14 @@ func Host(host string, h http.Handler) Option {
 	}
 }
 
-// Logger hears of each request, without secrets. The default is silence.
-func Logger(l *slog.Logger) Option {
+// WithLogger hears of each request, without secrets. The default is silence.
+func WithLogger(l *slog.Logger) Option {
 	return func(s *settings) error { s.logger = l; return nil }
 }
 
-// LogSize bounds how many requests [Sandbox.Requests] remembers; the default
+// WithLogSize bounds how many requests [Sandbox.Requests] remembers; the default
 // is 10,000.
-func LogSize(n int) Option {
+func WithLogSize(n int) Option {
 	return func(s *settings) error {
 		if n < 1 {
 			return fmt.Errorf("a request log of %d: want at least 1", n)
@@ -82,8 +82,8 @@ func LogSize(n int) Option {
 	}
 }
 
-// Apps replaces the registered apps; the first is the default one.
-func Apps(apps ...App) Option {
+// WithApps replaces the registered apps; the first is the default one.
+func WithApps(apps ...App) Option {
 	return func(s *settings) error {
 		if len(apps) == 0 {
 			return errors.New("no apps: want at least one")
@@ -93,8 +93,8 @@ func Apps(apps ...App) Option {
 	}
 }
 
-// Users replaces COSMIC's users; the first is the default one.
-func Users(users ...User) Option {
+// WithUsers replaces COSMIC's users; the first is the default one.
+func WithUsers(users ...User) Option {
 	return func(s *settings) error {
 		if len(users) == 0 {
 			return errors.New("no users: want at least one")
@@ -104,8 +104,8 @@ func Users(users ...User) Option {
 	}
 }
 
-// CertnClient replaces Certn's client id and secret.
-func CertnClient(id, secret string) Option {
+// WithCertnClient replaces Certn's client id and secret.
+func WithCertnClient(id, secret string) Option {
 	return func(s *settings) error {
 		if id == "" || secret == "" {
 			return errors.New("Certn's client id and secret must not be empty")
@@ -115,21 +115,21 @@ func CertnClient(id, secret string) Option {
 	}
 }
 
-// TokenLifetime sets how long COSMIC's access tokens live; the default is an
+// WithTokenLifetime sets how long COSMIC's access tokens live; the default is an
 // hour. expires_in says it in whole seconds, rounded down.
-func TokenLifetime(d time.Duration) Option {
+func WithTokenLifetime(d time.Duration) Option {
 	return positive("token lifetime", d, func(s *settings) { s.tokenLifetime = d })
 }
 
-// CertnTokenLifetime sets how long Certn's access tokens live; the default is
+// WithCertnTokenLifetime sets how long Certn's access tokens live; the default is
 // the documented 36000 seconds.
-func CertnTokenLifetime(d time.Duration) Option {
+func WithCertnTokenLifetime(d time.Duration) Option {
 	return positive("Certn token lifetime", d, func(s *settings) { s.certnTokenLifetime = d })
 }
 
-// SessionLifetime ends each COSMIC session that long after its sign-in, with
+// WithTimeBox ends each COSMIC session that long after its sign-in, with
 // the code session_expired. The default is never.
-func SessionLifetime(d time.Duration) Option {
+func WithTimeBox(d time.Duration) Option {
 	return positive("session lifetime", d, func(s *settings) { s.sessionLifetime = d })
 }
 
@@ -143,10 +143,10 @@ func positive(what string, d time.Duration, set func(*settings)) Option {
 	}
 }
 
-// ExpiresIn puts raw JSON in place of the number in expires_in of both token
+// WithExpiresIn puts raw JSON in place of the number in expires_in of both token
 // endpoints, whatever the token's real life: `"3600"`, `-1`, `1e99`, `null`.
 // Empty leaves the member out.
-func ExpiresIn(raw string) Option {
+func WithExpiresIn(raw string) Option {
 	return func(s *settings) error {
 		if raw != "" && !json.Valid([]byte(raw)) {
 			return fmt.Errorf("expires_in %q is not JSON", raw)
@@ -168,17 +168,17 @@ func WithoutRefreshTokens() Option {
 	return func(s *settings) error { s.refreshTokens = false; return nil }
 }
 
-// ForgiveParent says whether a replay of the direct parent of the current
+// WithForgivenParent says whether a replay of the direct parent of the current
 // refresh token is answered with the current one (true, the default) or ends
 // the session as every other replay does.
-func ForgiveParent(on bool) Option {
+func WithForgivenParent(on bool) Option {
 	return func(s *settings) error { s.forgiveParent = on; return nil }
 }
 
-// RateLimits has Certn keep rolling limits on its operations and answer 429
+// WithCertnRateLimits has Certn keep rolling limits on its operations and answer 429
 // past them. Without an argument they are those of openapi.yaml: 240 in 60
 // seconds and 14,400 in 24 hours. The default is no limit.
-func RateLimits(limits ...spec.RateLimit) Option {
+func WithCertnRateLimits(limits ...spec.RateLimit) Option {
 	return func(s *settings) error {
 		if len(limits) == 0 {
 			limits = rateLimits()
@@ -191,10 +191,10 @@ func RateLimits(limits ...spec.RateLimit) Option {
 	}
 }
 
-// CosmicRateLimits has COSMIC keep rolling limits on its operations, for all
+// WithCosmicRateLimits has COSMIC keep rolling limits on its operations, for all
 // users of an app together, and answer 429 past them. COSMIC documents none.
 // The default is no limit.
-func CosmicRateLimits(limits ...spec.RateLimit) Option {
+func WithCosmicRateLimits(limits ...spec.RateLimit) Option {
 	return func(s *settings) error {
 		if err := checkLimits(limits); err != nil {
 			return err
@@ -213,25 +213,25 @@ func checkLimits(limits []spec.RateLimit) error {
 	return nil
 }
 
-// NoRetryAfter leaves the Retry-After header out of responses past a rate
+// WithoutRetryAfter leaves the Retry-After header out of responses past a rate
 // limit.
-func NoRetryAfter() Option {
+func WithoutRetryAfter() Option {
 	return func(s *settings) error { s.noRetryAfter = true; return nil }
 }
 
-// Retired has Certn answer 410 to everything.
-func Retired() Option {
+// WithCertnRetired has Certn answer 410 to everything.
+func WithCertnRetired() Option {
 	return func(s *settings) error { s.retired = true; return nil }
 }
 
-// RequestIDs puts an x-request-id header on each answer, which neither service
+// WithRequestIDs puts an x-request-id header on each answer, which neither service
 // documents.
-func RequestIDs() Option {
+func WithRequestIDs() Option {
 	return func(s *settings) error { s.requestIDs = true; return nil }
 }
 
-// IgnoreIdempotencyKeys has a create that is sent twice create twice, whatever
+// WithoutIdempotency has a create that is sent twice create twice, whatever
 // its Idempotency-Key.
-func IgnoreIdempotencyKeys() Option {
+func WithoutIdempotency() Option {
 	return func(s *settings) error { s.honourIdempotency = false; return nil }
 }

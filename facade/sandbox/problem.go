@@ -22,8 +22,8 @@ const (
 	OAuthErrors
 )
 
-// TokenErrorShape sets the shape of errors of COSMIC's token endpoint.
-func TokenErrorShape(shape TokenErrors) Option {
+// WithTokenErrors sets the shape of errors of COSMIC's token endpoint.
+func WithTokenErrors(shape TokenErrors) Option {
 	return func(s *settings) error {
 		if shape != CodeErrors && shape != OAuthErrors {
 			return fmt.Errorf("token error shape %d: want CodeErrors or OAuthErrors", shape)
@@ -49,8 +49,8 @@ const (
 	HTMLErrors
 )
 
-// APIErrorShape sets the shape of errors of COSMIC's operations.
-func APIErrorShape(shape APIErrors) Option {
+// WithAPIErrors sets the shape of errors of COSMIC's operations.
+func WithAPIErrors(shape APIErrors) Option {
 	return func(s *settings) error {
 		if shape < NestedErrors || shape > HTMLErrors {
 			return fmt.Errorf("API error shape %d: want NestedErrors, MessageErrors, EmptyErrors or HTMLErrors", shape)

@@ -36,7 +36,7 @@ func TestBothServicesAnswerOnPortsOfTheirOwn(t *testing.T) {
 
 func TestTransportCarriesBothServicesInFakeTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sb := inMemory(t, sandbox.TokenLifetime(time.Minute), sandbox.BasePath("/below"))
+		sb := inMemory(t, sandbox.WithTokenLifetime(time.Minute), sandbox.WithBasePath("/below"))
 		tokens := signIn(t, sb)
 		me := urlOf(t, sb, cosmic.OpGetMe)
 		wantStatus(t, get(t, sb, me, tokens.AccessToken), 200)
@@ -54,7 +54,7 @@ func TestTransportCarriesBothServicesInFakeTime(t *testing.T) {
 
 func TestTransportReachesNothingElse(t *testing.T) {
 	elsewhere := 0
-	sb := inMemory(t, sandbox.Host("elsewhere.test", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere++ })))
+	sb := inMemory(t, sandbox.WithHost("elsewhere.test", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere++ })))
 	if _, err := try(sb, request(t, "GET", "https://api.example.com/", "", "", nil)); err == nil || !strings.Contains(err.Error(), "no such host") {
 		t.Fatalf("error %v", err)
 	}
@@ -122,11 +122,11 @@ func TestAddrTakesThePortAndTheNext(t *testing.T) {
 			t.Fatal(err)
 		}
 		address = taken.Addr().String()
-		if _, err := sandbox.Start(sandbox.Addr(address)); err == nil || !strings.Contains(err.Error(), "listening for COSMIC") {
+		if _, err := sandbox.Start(sandbox.WithAddr(address)); err == nil || !strings.Contains(err.Error(), "listening for COSMIC") {
 			t.Fatalf("the address is taken: %v", err)
 		}
 		taken.Close()
-		if sb, err = sandbox.Start(sandbox.Addr(address)); err != nil && !strings.Contains(err.Error(), "listening for") {
+		if sb, err = sandbox.Start(sandbox.WithAddr(address)); err != nil && !strings.Contains(err.Error(), "listening for") {
 			t.Fatal(err)
 		}
 	}
@@ -142,7 +142,7 @@ func TestAddrTakesThePortAndTheNext(t *testing.T) {
 }
 
 func TestAListenerOnEveryAddressIsReachedOnLoopback(t *testing.T) {
-	sb := start(t, sandbox.Addr("0.0.0.0:0"))
+	sb := start(t, sandbox.WithAddr("0.0.0.0:0"))
 	if !strings.HasPrefix(sb.CosmicURL(), "http://127.0.0.1:") {
 		t.Errorf("%s", sb.CosmicURL())
 	}

@@ -250,7 +250,7 @@ type User struct {
 	ID string
 	// Email, DisplayName and Phone are what the identity scopes show.
 	Email, DisplayName, Phone string
-	// Certifications are this user's own rows, as [Certifications] takes them;
+	// Certifications are this user's own rows, as [WithCertifications] takes them;
 	// nil means those of the sandbox.
 	Certifications [][]byte
 }

@@ -49,10 +49,10 @@ func TestAnswersAreAsOpenAPIDescribesThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, opts := range map[string][]sandbox.Option{
-		"as it comes": {sandbox.CertnUserCount(3), sandbox.RateLimits()},
-		"older forms": {sandbox.OldMe(), sandbox.Unpaged(), sandbox.CertificationCount(300)},
-		"other forms": {sandbox.FirstParty(), sandbox.NoLastCursor(), sandbox.APIErrorShape(sandbox.MessageErrors)},
-		"retired":     {sandbox.Retired()},
+		"as it comes": {sandbox.WithCertnUserCount(3), sandbox.WithCertnRateLimits()},
+		"older forms": {sandbox.WithOldMe(), sandbox.WithoutPaging(), sandbox.WithCertificationCount(300)},
+		"other forms": {sandbox.WithFirstPartySessions(), sandbox.WithoutLastCursor(), sandbox.WithAPIErrors(sandbox.MessageErrors)},
+		"retired":     {sandbox.WithCertnRetired()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sb := inMemory(t, opts...)
@@ -83,7 +83,7 @@ func TestAnswersAreAsOpenAPIDescribesThem(t *testing.T) {
 	}
 
 	// The check finds something if there is something to find.
-	sb := inMemory(t, sandbox.CertnUsers(`{"id":7}`))
+	sb := inMemory(t, sandbox.WithCertnUsers(`{"id":7}`))
 	if _, err := held(t, doc, sb, request(t, "GET", urlOf(t, sb, certn.OpListUsers), sb.CertnAccessToken(), "", nil), nil); err == nil {
 		t.Error("an id that is a number went through")
 	}

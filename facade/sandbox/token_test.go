@@ -79,7 +79,7 @@ func TestAnOlderTokenEndsTheSession(t *testing.T) {
 }
 
 func TestAServerThatDoesNotForgiveEndsTheSessionAtTheParent(t *testing.T) {
-	sb := inMemory(t, sandbox.ForgiveParent(false))
+	sb := inMemory(t, sandbox.WithForgivenParent(false))
 	parent := signIn(t, sb).RefreshToken
 	current := refreshed(t, sb, parent)
 	wantStatus(t, refresh(t, sb, parent), 400)
@@ -123,7 +123,7 @@ func TestDeadSessionsInBothErrorShapes(t *testing.T) {
 				t.Errorf("%s", a.body)
 			}
 
-			sb = inMemory(t, sandbox.TokenErrorShape(sandbox.OAuthErrors))
+			sb = inMemory(t, sandbox.WithTokenErrors(sandbox.OAuthErrors))
 			tokens = signIn(t, sb)
 			if err := sb.EndSession(tokens.SessionID, code); err != nil {
 				t.Fatal(err)
@@ -146,7 +146,7 @@ func TestDeadSessionsInBothErrorShapes(t *testing.T) {
 
 func TestSessionsExpireWhenTheyAreToldTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sb := inMemory(t, sandbox.SessionLifetime(time.Hour))
+		sb := inMemory(t, sandbox.WithTimeBox(time.Hour))
 		defer sb.Close()
 		token := signIn(t, sb).RefreshToken
 		time.Sleep(time.Hour - 1)
@@ -203,17 +203,17 @@ func TestWithoutRefreshTokensASignInHasNone(t *testing.T) {
 
 func TestExpiresInCanBeAnything(t *testing.T) {
 	for _, raw := range []string{`"3600"`, `-1`, `0`, `1e99`, `null`, `1.5`, `{}`} {
-		sb := inMemory(t, sandbox.ExpiresIn(raw))
+		sb := inMemory(t, sandbox.WithExpiresIn(raw))
 		a := refresh(t, sb, signIn(t, sb).RefreshToken)
 		wantText(t, a, `"expires_in":`+raw+`,`)
 		wantText(t, certnToken(t, sb), `"expires_in":`+raw+`,`)
 		wantStatus(t, get(t, sb, urlOf(t, sb, cosmic.OpGetMe), a.json(t)["access_token"].(string)), 200)
 	}
-	sb := inMemory(t, sandbox.ExpiresIn(""))
+	sb := inMemory(t, sandbox.WithExpiresIn(""))
 	if v := refresh(t, sb, signIn(t, sb).RefreshToken).json(t); v["expires_in"] != nil || v["access_token"] == nil {
 		t.Errorf("%v", v)
 	}
-	sb = inMemory(t, sandbox.TokenLifetime(2500*time.Millisecond))
+	sb = inMemory(t, sandbox.WithTokenLifetime(2500*time.Millisecond))
 	wantText(t, refresh(t, sb, signIn(t, sb).RefreshToken), `"expires_in":2,`)
 }
 
@@ -255,7 +255,7 @@ func TestClientsAuthenticateInTheirOwnWayOnly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, shape := range []sandbox.TokenErrors{sandbox.CodeErrors, sandbox.OAuthErrors} {
-				sb := inMemory(t, sandbox.Apps(apps...), sandbox.TokenErrorShape(shape))
+				sb := inMemory(t, sandbox.WithApps(apps...), sandbox.WithTokenErrors(shape))
 				tokens, err := sb.SignInWith(sandbox.SignIn{ClientID: apps[tc.app].ClientID})
 				if err != nil {
 					t.Fatal(err)

@@ -50,7 +50,7 @@ type network struct {
 // Transport returns a round tripper over in-memory connections: it carries
 // real HTTP, so that a cut is a cut, without a socket, so that time may stand
 // still in a testing/synctest bubble. It reaches the sandbox's base URLs and
-// the origins of [Host]; every other host is refused as an address that does
+// the origins of [WithHost]; every other host is refused as an address that does
 // not resolve. https needs no certificate. It is the same one each time.
 func (s *Sandbox) Transport() http.RoundTripper {
 	s.network.once.Do(s.buildNetwork)
