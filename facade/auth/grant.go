@@ -62,6 +62,22 @@ func (g Grant) record() *record {
 	return &r
 }
 
+// Source implements [Credentials]: the access token of the grant, which is never
+// renewed. It is for asking who has signed in before the session has a key. It
+// binds to the endpoint that issued the grant alone.
+func (g Grant) Source(e Endpoint) (Source, error) {
+	issuer, err := checkTokenURL(e)
+	switch {
+	case err != nil:
+		return nil, err
+	case g.Token().IsZero():
+		return nil, &ConfigError{Problem: "the grant has no access token", Remedy: "save it with Sessions.SignIn and use Sessions.Key"}
+	case g.r.Get().Issuer != issuer:
+		return nil, &ConfigError{Problem: fmt.Sprintf("the grant was issued by %s, and not by %s", g.r.Get().Issuer, issuer), Remedy: "use the base URL that the person signed in to"}
+	}
+	return static{g.Token()}, nil
+}
+
 // IsZero reports whether there is no grant.
 func (g Grant) IsZero() bool { return g.r.Get() == nil }
 

@@ -37,7 +37,7 @@ type login struct {
 func loginOption(f func(*login) error) Option {
 	return func(s *signIn) error {
 		if s.login == nil {
-			return &auth.ConfigError{Problem: "an option of Login was given to Begin", Remedy: "leave it out"}
+			return &auth.ConfigError{Problem: "an option of Login was given to Begin or NewHandler", Remedy: "leave it out"}
 		}
 		return f(s.login)
 	}
@@ -133,11 +133,10 @@ func WithSave(save func(ctx context.Context, g auth.Grant) error) Option {
 // server refuses, its error code and description are on the page and in the
 // *Error. Login returns when ctx or its timeout ends.
 func Login(ctx context.Context, e auth.Endpoint, app auth.App, opts ...Option) (auth.Grant, error) {
-	s := &signIn{endpoint: e, scopes: []string{"openid", "email"}, login: &login{port: loginPort, timeout: pendingLife}}
-	for _, o := range opts {
-		if err := o(s); err != nil {
-			return auth.Grant{}, err
-		}
+	s := newSignIn(e)
+	s.login = &login{port: loginPort, timeout: pendingLife}
+	if err := s.apply(opts); err != nil {
+		return auth.Grant{}, err
 	}
 	l := s.login
 	if l.open == nil && len(l.show) == 0 && l.paste == nil {

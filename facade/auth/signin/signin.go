@@ -1,7 +1,8 @@
-// Package signin signs people in (RFC 6749 section 4.1, with PKCE): [Begin] and
-// [Complete] on the web, with a [Sealer] that keeps the sign-in in a cookie between
-// the two, and [Login] on this machine. They bring an [auth.Grant], which
-// [auth.Sessions.SignIn] saves.
+// Package signin signs people in (RFC 6749 section 4.1, with PKCE): a [Handler]
+// on the web, and [Login] on this machine. A program that has routes and pages of
+// its own calls [Begin] and [Complete], with a [Sealer] that keeps the sign-in in a
+// cookie between the two. All bring an [auth.Grant], which [auth.Sessions.SignIn]
+// saves.
 package signin
 
 import (
@@ -24,13 +25,31 @@ import (
 	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
-// An Option changes how [Begin] or [Login] signs in.
+// An Option changes how [Begin], [Login] or a [Handler] signs in. Nil changes
+// nothing.
 type Option func(*signIn) error
 
 type signIn struct {
 	endpoint auth.Endpoint
 	scopes   []string
-	login    *login // nil in Begin
+	login    *login // of Login, else nil
+	web      *web   // of NewHandler, else nil
+}
+
+func newSignIn(e auth.Endpoint) *signIn {
+	return &signIn{endpoint: e, scopes: []string{"openid", "email"}}
+}
+
+func (s *signIn) apply(opts []Option) error {
+	for _, o := range opts {
+		if o == nil {
+			continue
+		}
+		if err := o(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WithIdentityScopes asks for other identity scopes than openid and email, of
@@ -68,11 +87,9 @@ func oneOf(names []string) string {
 // registered with, to the letter. Nothing is requested. The error is a
 // *auth.ConfigError.
 func Begin(e auth.Endpoint, app auth.App, redirectURI string, opts ...Option) (authorizeURL string, p Pending, err error) {
-	s := &signIn{endpoint: e, scopes: []string{"openid", "email"}}
-	for _, o := range opts {
-		if err := o(s); err != nil {
-			return "", Pending{}, err
-		}
+	s := newSignIn(e)
+	if err := s.apply(opts); err != nil {
+		return "", Pending{}, err
 	}
 	return s.begin(app, redirectURI)
 }
