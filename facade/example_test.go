@@ -75,39 +75,25 @@ func colleague(ctx context.Context, id, secret, email string, opts ...facade.Opt
 	return nil
 }
 
-// signInByWeb lets workers sign in to COSMIC through a web program.
-func signInByWeb(mux *http.ServeMux, site string, workers *auth.Sessions, app auth.App, seal *signin.Sealer, e auth.Endpoint) {
-	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
-		authorizeURL, pending, err := signin.Begin(e, app, site+"/callback") // PKCE and state are its own
-		if err != nil {
-			http.Error(w, "sign-in is not set up", http.StatusInternalServerError)
-			return
-		}
-		cookie, err := seal.Cookie(pending) // binds the response to this browser
-		if err != nil {
-			http.Error(w, "sign-in is not set up", http.StatusInternalServerError)
-			return
-		}
-		http.SetCookie(w, cookie)
-		http.Redirect(w, r, authorizeURL, http.StatusSeeOther)
+// signInByWeb lets workers sign in to COSMIC through a web program: /cosmic/sign-in
+// begins a sign-in, and /cosmic/callback completes it.
+func signInByWeb(mux *http.ServeMux, site string, workers *auth.Sessions, app auth.App, key []byte, opts ...facade.Option) error {
+	endpoint, err := facade.CosmicEndpoint(opts...)
+	if err != nil {
+		return err
+	}
+	sealer, err := signin.NewSealer(key) // 32 random bytes, the same in all processes
+	if err != nil {
+		return err
+	}
+	handler, err := signin.NewHandler(endpoint, app, site+"/cosmic/callback", sealer, func(r *http.Request, grant auth.Grant) error {
+		return workers.SignIn(r.Context(), "worker-42", grant) // the key of the program's own user
 	})
-	mux.HandleFunc("GET /callback", func(w http.ResponseWriter, r *http.Request) {
-		pending, drop, err := seal.FromRequest(r)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		http.SetCookie(w, drop)
-		grant, err := signin.Complete(r.Context(), e, app, pending, r.URL.Query())
-		if err == nil {
-			err = workers.SignIn(r.Context(), "worker-42", grant) // from now on Key("worker-42") works
-		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadGateway)
-			return
-		}
-		fmt.Fprintln(w, "signed in")
-	})
+	if err != nil {
+		return err
+	}
+	mux.Handle("/cosmic/", handler)
+	return nil
 }
 
 // A worker signs in through a web program, which from then on acts for them;
@@ -118,7 +104,7 @@ func Example() {
 	web := httptest.NewServer(mux)
 	defer web.Close()
 	sb, err := sandbox.Start(
-		sandbox.WithApps(sandbox.App{ClientID: "acme", RedirectURIs: []string{web.URL + "/callback"}}),
+		sandbox.WithApps(sandbox.App{ClientID: "acme", RedirectURIs: []string{web.URL + "/cosmic/callback"}}),
 		sandbox.WithCertifications(
 			map[string]any{"id": "8c1f0c9e-5a1d-4c3e-9d52-1f6a0e0f4b21", "expires_on": time.Now().AddDate(0, 0, 12).Format(time.DateOnly),
 				"certification_type": map[string]any{"title": "EPA Section 608 Universal"}},
@@ -144,17 +130,11 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer func() { _ = workers.Close(ctx) }()
-	endpoint, err := facade.CosmicEndpoint(facade.WithBaseURL(sb.CosmicURL()))
-	if err != nil {
-		log.Fatal(err)
-	}
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
-	seal, err := signin.NewSealer(key)
-	if err != nil {
+	if err := signInByWeb(mux, web.URL, workers, app, key, facade.WithBaseURL(sb.CosmicURL())); err != nil {
 		log.Fatal(err)
 	}
-	signInByWeb(mux, web.URL, workers, app, seal, endpoint)
 
 	if err := browse(ctx, sb, web.URL); err != nil {
 		log.Fatal(err)
@@ -179,7 +159,7 @@ func browse(ctx context.Context, sb *sandbox.Sandbox, site string) error {
 		return err
 	}
 	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	begin, err := browser.Get(site + "/login")
+	begin, err := browser.Get(site + "/cosmic/sign-in")
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +16,11 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/credkit/credkit-go/facade"
+	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/signin"
+	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
 // TestLoginInABrowser runs credkit login, which opens "the browser"; what
@@ -59,6 +67,51 @@ func TestLoginDeniedInABrowser(t *testing.T) {
 	contain(t, got.stderr, "access_denied")
 	contain(t, last, "Sign-in failed", "access_denied")
 	picture(t, page, "denied")
+}
+
+// TestAWebSignInInABrowser signs in through the handler of package signin, in a
+// real browser, with its cookies.
+func TestAWebSignInInABrowser(t *testing.T) {
+	t.Parallel()
+	page := chromium(t)
+	mux := http.NewServeMux()
+	site := httptest.NewServer(mux)
+	defer site.Close()
+	app := auth.App{ClientID: "acme"}
+	sb, err := sandbox.Start(sandbox.WithApps(sandbox.App{ClientID: app.ClientID, RedirectURIs: []string{site.URL + "/cosmic/callback"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sb.Close()
+	endpoint, err := facade.CosmicEndpoint(facade.WithBaseURL(sb.CosmicURL()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealer, err := signin.NewSealer(bytes.Repeat([]byte("k"), 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved := make(chan auth.Grant, 1)
+	handler, err := signin.NewHandler(endpoint, app, site.URL+"/cosmic/callback", sealer, func(_ *http.Request, g auth.Grant) error {
+		saved <- g
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux.Handle("/cosmic/", handler)
+
+	contain(t, opened(t, page, site.URL+"/cosmic/sign-in"), "Ada Lovelace", "Approve")
+	contain(t, clicked(t, page, "approve"), "You are signed in", "You can close this window.")
+	picture(t, page, "web-signed-in")
+	if g := <-saved; !g.CanRenew() {
+		t.Errorf("%v was saved", g)
+	}
+	if err := chromedp.Do(page, chromedp.Reload()); err != nil {
+		t.Fatal(err)
+	}
+	contain(t, shown(t, page), "Please sign in again.")
+	picture(t, page, "web-again")
 }
 
 // opened opens an address and returns the text of the page.

@@ -38,7 +38,7 @@ func newSite(t *testing.T, opts ...signin.Option) *site {
 	s := &site{url: web.URL, log: &bytes.Buffer{}}
 	app := auth.App{ClientID: "acme"}
 	var err error
-	if s.Sandbox, err = sandbox.Start(sandbox.Apps(sandbox.App{ClientID: app.ClientID, RedirectURIs: []string{web.URL + "/cosmic/callback"}})); err != nil {
+	if s.Sandbox, err = sandbox.Start(sandbox.WithApps(sandbox.App{ClientID: app.ClientID, RedirectURIs: []string{web.URL + "/cosmic/callback"}})); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
