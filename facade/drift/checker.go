@@ -125,14 +125,18 @@ func (c *Checker) response(op *operation, resp Response, w *walker, body *source
 		}
 		status := fmt.Sprint(resp.Status)
 		w.note(at, UndeclaredStatus, status, func() Finding {
-			return Finding{Severity: w.grave(), Want: "a declared status", Got: status, Advice: adviceStatus(op, resp.Status, declared)}
+			advice := fmt.Sprintf("Declare the response '%d' of %s", resp.Status, op.part)
+			if declared != nil {
+				advice += " beside its default"
+			}
+			return Finding{Severity: w.grave(), Want: "a declared status", Got: status, Advice: advice + "."}
 		})
 	}
 	if declared == nil {
 		return body.drain()
 	}
 	if exact {
-		w.confirm(&use{shape: &shape{kinds: anything}}, declared.part)
+		w.confirm(&use{schema: &schema{}}, declared.part)
 	}
 	c.headers(declared, resp.Header, w)
 	if declared.body == nil {
@@ -148,8 +152,8 @@ func (c *Checker) headers(declared *response, header http.Header, w *walker) {
 			continue
 		}
 		u := declared.headers[name]
-		s := scalar{text, values[0], true}
-		if u.kinds()&(integer|number) != 0 && jsontext.Value(values[0]).IsValid() {
+		s := scalar{"string", values[0], true}
+		if u.types.permit("integer") && jsontext.Value(values[0]).IsValid() {
 			s = readScalar(jsontext.Value(values[0]))
 		}
 		w.scalar(u, s)
@@ -168,7 +172,7 @@ func (c *Checker) body(declared *response, resp Response, w *walker, body *sourc
 		if got == "" {
 			got = "none"
 		}
-		broken(WrongContentType, "application/json", got, fmt.Sprintf("If the service means it, declare that content at %s.", at(declared.part)))
+		broken(WrongContentType, "application/json", got, fmt.Sprintf("If the service means it, declare that content at %s.", declared.part))
 	}
 	body.limit = c.tokenLimit
 	w.dec = jsontext.NewDecoder(body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))

@@ -84,9 +84,9 @@ type Finding struct {
 	// Advice is a sentence that says what to change in openapi.yaml.
 	Advice string `json:"advice"`
 
-	inside *shape // of the object with an unknown field
-	format string // of the unknown field's value
-	kind   kind
+	inside *schema // of the object with an unknown field
+	format string  // of the unknown field's value
+	kind   string
 	word   string // what came, where each is a finding of its own
 }
 

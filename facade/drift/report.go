@@ -64,22 +64,6 @@ func (r *Report) Merge(other *Report) {
 	sortFindings(r.Findings)
 }
 
-// finish gives the findings in the order of a report.
-func (c *collector) finish() []Finding {
-	all := make([]Finding, 0, len(c.findings)+len(c.guesses))
-	for _, f := range c.findings {
-		if f.Rule == UnknownField {
-			f.Advice = adviceUnknown(f, c.unseen(f.inside, f.kind, f.format))
-		}
-		all = append(all, *f)
-	}
-	for _, f := range c.guesses {
-		all = append(all, *f)
-	}
-	sortFindings(all)
-	return all
-}
-
 func sortFindings(all []Finding) {
 	order := Severities()
 	slices.SortFunc(all, func(a, b Finding) int {

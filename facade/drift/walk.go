@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,7 +36,7 @@ func (w *walker) note(at part, rule Rule, word string, describe func() Finding) 
 
 // confirm counts a guess that holds.
 func (w *walker) confirm(u *use, at part) {
-	if !at.guessed() || u.whole {
+	if !at.guessed() || u.body {
 		return
 	}
 	key := guessKey{at, u}
@@ -47,7 +48,7 @@ func (w *walker) confirm(u *use, at part) {
 		Severity: Confirms, Rule: AsDescribed, Count: 1, Want: u.want(),
 		Path: string(w.pattern()), First: w.pointer(),
 		Part: at.name, Line: at.line, Grade: at.grade, Source: at.source,
-		Advice: adviceConfirm(at),
+		Advice: fmt.Sprintf("Raise the grade of %s from %s: %s.", at, at.grade, seen),
 	}
 }
 
@@ -62,7 +63,7 @@ func (w *walker) grave() Severity {
 
 // got is how a value is shown.
 func (w *walker) got(s scalar) string {
-	if w.show && s.kind&(object|list) == 0 {
+	if w.show && s.kind != "object" && s.kind != "array" {
 		return s.content()
 	}
 	return s.shape()
@@ -71,39 +72,37 @@ func (w *walker) got(s scalar) string {
 // value reads one value that is used as u says.
 func (w *walker) value(u *use) error {
 	w.values++
-	switch kind := w.dec.PeekKind(); kind {
-	case jsontext.KindBeginObject, jsontext.KindBeginArray:
-		k, walk := object, w.object
-		if kind == jsontext.KindBeginArray {
-			k, walk = list, w.list
-		}
-		if u.kinds()&k == 0 {
-			w.wrongType(u, k, k.String)
-			return w.dec.SkipValue()
-		}
-		w.confirm(u, u.part)
-		return walk(u.shape)
+	kind, read := "object", w.object
+	switch w.dec.PeekKind() {
+	case jsontext.KindBeginObject:
+	case jsontext.KindBeginArray:
+		kind, read = "array", w.array
 	default: // what is no value at all is an error of ReadValue
 		raw, err := w.dec.ReadValue()
-		if err != nil {
-			return err
+		if err == nil {
+			w.scalar(u, readScalar(raw))
 		}
-		w.scalar(u, readScalar(raw))
-		return nil
+		return err
 	}
+	if !u.types.permit(kind) {
+		w.wrongType(u, kind, kind)
+		return w.dec.SkipValue()
+	}
+	w.confirm(u, u.part)
+	return read(u.schema)
 }
 
 func (w *walker) scalar(u *use, s scalar) {
 	switch {
-	case s.kind == null && u.kinds()&null != 0:
+	case s.kind == "null" && u.types.permit("null"):
 		return // declared, and says nothing of the type
-	case s.kind == null:
+	case s.kind == "null":
 		w.note(u.part, UnexpectedNull, "", func() Finding {
-			return Finding{Severity: Breaks, Want: u.want(), Got: "null", Advice: adviceNull(u)}
+			return Finding{Severity: Breaks, Want: u.want(), Got: "null", Advice: fmt.Sprintf("Allow null at %s: add 'null' to its type, or anyOf with {type: 'null'}; take it out of `required` if it is there.", u.part)}
 		})
 		return
-	case u.kinds()&s.kind == 0:
-		w.wrongType(u, s.kind, func() string { return w.got(s) })
+	case !u.types.permit(s.kind):
+		w.wrongType(u, s.kind, w.got(s))
 		return
 	}
 	if !s.intact {
@@ -115,38 +114,38 @@ func (w *walker) scalar(u *use, s scalar) {
 		return
 	}
 	w.confirm(u, u.part)
-	if u.shape.part.name != u.part.name {
-		w.confirm(u, u.shape.part)
+	if u.schema.part.name != u.part.name {
+		w.confirm(u, u.schema.part)
 	}
 }
 
-func (w *walker) wrongType(u *use, k kind, got func() string) {
+func (w *walker) wrongType(u *use, kind, got string) {
 	w.note(u.part, WrongType, "", func() Finding {
-		return Finding{Severity: Breaks, Want: u.want(), Got: got(), Advice: adviceType(u, k)}
+		return Finding{Severity: Breaks, Want: u.want(), Got: got, Advice: adviceType(u, kind)}
 	})
 }
 
 // format checks the format and the minimum of a value of the right type.
 func (w *walker) format(u *use, s scalar) bool {
-	shape := u.shape
-	if shape.formed != nil && !shape.formed(s.text) {
-		w.note(shape.part, WrongFormat, "", func() Finding {
+	schema := u.schema
+	if schema.check != nil && !schema.check(s.text) {
+		w.note(schema.part, WrongFormat, "", func() Finding {
 			severity := Breaks
-			if shape.format == "date" && s.text == "" { // the zero day, as null is
+			if schema.format == "date" && s.text == "" { // the zero day, as null is
 				severity = Informs
 			}
 			return Finding{Severity: severity, Want: u.want(), Got: w.got(s), Advice: adviceFormat(u)}
 		})
 		return false
 	}
-	if shape.least == nil || s.kind&(integer|number) == 0 {
+	if schema.minimum == nil || s.kind != "integer" && s.kind != "number" {
 		return true
 	}
-	if n, err := strconv.ParseFloat(s.text, 64); err == nil && n >= *shape.least {
+	if n, err := strconv.ParseFloat(s.text, 64); err == nil && n >= *schema.minimum {
 		return true
 	}
-	w.note(shape.part, WrongFormat, "", func() Finding {
-		want := "at least " + strconv.FormatFloat(*shape.least, 'g', -1, 64)
+	w.note(schema.part, WrongFormat, "", func() Finding {
+		want := "at least " + strconv.FormatFloat(*schema.minimum, 'g', -1, 64)
 		return Finding{Severity: Informs, Want: want, Got: w.got(s), Advice: adviceFormat(u)}
 	})
 	return false
@@ -154,25 +153,25 @@ func (w *walker) format(u *use, s scalar) bool {
 
 // word checks the words of an enum.
 func (w *walker) word(u *use, s scalar) bool {
-	shape := u.shape
-	if len(shape.words) == 0 || s.kind != text || slices.Contains(shape.words, s.text) {
+	schema := u.schema
+	if len(schema.words) == 0 || s.kind != "string" || slices.Contains(schema.words, s.text) {
 		return true
 	}
 	word := ""
 	if w.show { // each word is news of its own
 		word = s.text
 	}
-	w.note(shape.part, NewWord, word, func() Finding {
+	w.note(schema.part, NewWord, word, func() Finding {
 		severity := Breaks
-		if shape.open {
+		if schema.open {
 			severity = Informs
 		}
-		return Finding{Severity: severity, Want: "one of " + strings.Join(shape.words, ", "), Got: w.got(s), Advice: adviceWord(u)}
+		return Finding{Severity: severity, Want: "one of " + strings.Join(schema.words, ", "), Got: w.got(s), Advice: fmt.Sprintf("Add the word to the enum of %s. Ask for values to be shown to see it.", schema.part)}
 	})
 	return false
 }
 
-func (w *walker) list(s *shape) error {
+func (w *walker) array(s *schema) error {
 	if _, err := w.dec.ReadToken(); err != nil {
 		return err
 	}
@@ -194,7 +193,7 @@ func (w *walker) list(s *shape) error {
 	return err
 }
 
-func (w *walker) object(s *shape) error {
+func (w *walker) object(s *schema) error {
 	if _, err := w.dec.ReadToken(); err != nil {
 		return err
 	}
@@ -237,7 +236,7 @@ func (w *walker) object(s *shape) error {
 }
 
 // absent looks at what an object did not have, once it is read.
-func (w *walker) absent(s *shape, seen []bool, members, known int) {
+func (w *walker) absent(s *schema, seen []bool, members, known int) {
 	tally := w.to.tally(s)
 	tally.objects++
 	missing := false
@@ -248,16 +247,16 @@ func (w *walker) absent(s *shape, seen []bool, members, known int) {
 			missing = true
 			w.push(step{name: f.name})
 			w.note(f.use.part, MissingField, "", func() Finding {
-				return Finding{Severity: Breaks, Want: f.use.want(), Got: "absent", Advice: adviceMissing(s, f)}
+				return Finding{Severity: Breaks, Want: f.use.want(), Got: "absent", Advice: fmt.Sprintf("Take %s out of `required` of %s, and look for what relied on it.", f.name, s.part)}
 			})
 			w.pop()
 		}
 	}
-	if known > 0 || missing || len(s.fields) == 0 || s.extras == extrasDeclared {
+	if known > 0 || missing || len(s.fields) == 0 || s.keyed {
 		return
 	}
 	w.note(s.part, NothingKnown, "", func() Finding {
-		f := Finding{Severity: Informs, Want: "a declared member", Got: "an empty object", Advice: adviceNothing(s)}
+		f := Finding{Severity: Informs, Want: "a declared member", Got: "an empty object", Advice: fmt.Sprintf("If the response has a new form or a new envelope, describe it in %s.", s.part)}
 		if w.success && len(w.path) == 0 {
 			f.Severity = Breaks
 		}
@@ -269,21 +268,21 @@ func (w *walker) absent(s *shape, seen []bool, members, known int) {
 }
 
 // extra reads a member that the schema does not declare.
-func (w *walker) extra(s *shape, name string) error {
-	w.push(step{name: name, data: !plainName(name) || s.extras == extrasDeclared})
+func (w *walker) extra(s *schema, name string) error {
+	w.push(step{name: name, data: !plainName(name) || s.keyed})
 	defer w.pop()
 	switch {
-	case s.extraUse != nil:
-		return w.value(s.extraUse)
-	case s.extras == extrasDeclared:
+	case s.values != nil:
+		return w.value(s.values)
+	case s.keyed:
 		return w.dec.SkipValue()
 	}
 	var value scalar
 	switch kind := w.dec.PeekKind(); kind {
 	case jsontext.KindBeginObject, jsontext.KindBeginArray:
-		value.kind = object
+		value.kind = "object"
 		if kind == jsontext.KindBeginArray {
-			value.kind = list
+			value.kind = "array"
 		}
 		if err := w.dec.SkipValue(); err != nil {
 			return err
@@ -297,10 +296,69 @@ func (w *walker) extra(s *shape, name string) error {
 	}
 	w.note(s.part, UnknownField, "", func() Finding {
 		f := Finding{Severity: Informs, Want: "no such member", Got: w.got(value), inside: s, kind: value.kind, format: value.looks()}
-		if s.extras == extrasClosed {
+		if s.closed {
 			f.Severity = Breaks
 		}
 		return f
 	})
 	return nil
+}
+
+// step is one level of the path: a member's name, or an index.
+type step struct {
+	name  string
+	index int64
+	data  bool // the name is data
+}
+
+// pattern appends where the walk is to the buffer, with * for what varies.
+func (w *walker) pattern() []byte {
+	w.buf = w.buf[:0]
+	for _, s := range w.path {
+		if s.name == "" || s.data {
+			w.buf = append(w.buf, "/*"...)
+		} else {
+			w.buf = append(append(w.buf, '/'), escape(s.name)...)
+		}
+	}
+	return w.buf
+}
+
+// pointer is where the walk is, index by index.
+func (w *walker) pointer() string {
+	var out strings.Builder
+	for _, s := range w.path {
+		switch {
+		case s.data && !w.show:
+			out.WriteString("/*")
+		case s.name == "" && !s.data:
+			out.WriteString("/" + strconv.FormatInt(s.index, 10))
+		default:
+			out.WriteString("/" + escape(s.name))
+		}
+	}
+	return out.String()
+}
+
+// escape writes a name as RFC 6901 section 3 has it.
+func escape(name string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
+}
+
+func (w *walker) push(s step) { w.path = append(w.path, s) }
+func (w *walker) pop()        { w.path = w.path[:len(w.path)-1] }
+
+func adviceType(u *use, kind string) string {
+	if kind == "object" || kind == "array" {
+		return fmt.Sprintf("Describe the new %s at %s. If the old one was only wrapped, move its schema inside.", kind, u.part)
+	}
+	return fmt.Sprintf("Change or widen the type at %s, for example type: [%s, 'null'].", u.part, kind)
+}
+
+func adviceFormat(u *use) string {
+	p := u.schema.part
+	if u.schema.format == "" {
+		return fmt.Sprintf("Lower or remove the minimum at %s.", p)
+	}
+	return fmt.Sprintf("Remove or change format: %s at %s.", u.schema.format, p)
 }

@@ -17,7 +17,7 @@ import (
 
 // formed returns the check of what a format promises of a string, or of the
 // digits of a number; nil for a format that is not known.
-func formed(format string) func(string) bool {
+func formatCheck(format string) func(string) bool {
 	switch format {
 	case "uuid":
 		return isUUID
@@ -55,7 +55,7 @@ func isDateTime(s string) bool {
 
 // scalar is a string, number, boolean or null as it stood in the response.
 type scalar struct {
-	kind   kind
+	kind   string
 	text   string // of a string without its quotes, or the token itself
 	intact bool   // valid UTF-8
 }
@@ -63,27 +63,27 @@ type scalar struct {
 func readScalar(raw jsontext.Value) scalar {
 	switch raw.Kind() {
 	case jsontext.KindNull:
-		return scalar{null, "null", true}
+		return scalar{"null", "null", true}
 	case jsontext.KindTrue, jsontext.KindFalse:
-		return scalar{boolean, string(raw), true}
+		return scalar{"boolean", string(raw), true}
 	case jsontext.KindNumber:
 		if bytes.ContainsAny(raw, ".eE") {
-			return scalar{number, string(raw), true}
+			return scalar{"number", string(raw), true}
 		}
-		return scalar{integer, string(raw), true}
+		return scalar{"integer", string(raw), true}
 	default:
 		unquoted, err := jsontext.AppendUnquote(nil, raw)
-		return scalar{text, string(unquoted), err == nil && utf8.Valid(raw)}
+		return scalar{"string", string(unquoted), err == nil && utf8.Valid(raw)}
 	}
 }
 
 // looks names the format that a string or number has by its looks; "" if none.
 func (s scalar) looks() string {
-	if s.kind != text {
+	if s.kind != "string" {
 		return ""
 	}
 	for _, name := range []string{"uuid", "date", "date-time"} {
-		if formed(name)(s.text) {
+		if formatCheck(name)(s.text) {
 			return name
 		}
 	}
@@ -92,8 +92,8 @@ func (s scalar) looks() string {
 
 // shape is what may be shown of the value: its type, length and looks.
 func (s scalar) shape() string {
-	if s.kind != text {
-		return s.kind.String()
+	if s.kind != "string" {
+		return s.kind
 	}
 	length := utf8.RuneCountInString(s.text)
 	looks := s.looks()
@@ -119,7 +119,7 @@ func (s scalar) content() string {
 	if len(shown) > most {
 		shown, more = shown[:most], "…"
 	}
-	if s.kind == text {
+	if s.kind == "string" {
 		return strconv.Quote(string(shown)) + more
 	}
 	return string(shown) + more
