@@ -113,11 +113,18 @@ func (c *client) send(ctx context.Context, id OperationID, s *callSettings, call
 	return r, nil
 }
 
-// invalid is a call that was not made because it could not be right.
-func (c *client) invalid(id OperationID, err error) *Error {
-	e := &Error{Service: "credkit", Operation: id, Err: err, kind: ErrInvalid}
+// newError returns an error about a call, of a kind.
+func (c *client) newError(id OperationID, kind error) *Error {
+	e := &Error{Service: "credkit", Operation: id, kind: kind}
 	if c != nil {
 		e.Service, e.SessionKey = c.service.Name, c.session
 	}
+	return e
+}
+
+// invalid is a call that was not made because it could not be right.
+func (c *client) invalid(id OperationID, err error) *Error {
+	e := c.newError(id, ErrInvalid)
+	e.Err = err
 	return e
 }

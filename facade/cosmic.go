@@ -98,8 +98,8 @@ func (c *Cosmic) Require(ctx context.Context, operations ...OperationID) error {
 	}
 	for _, id := range operations {
 		op, _ := cosmic.Service.Operation(id)
-		if lacks := missing(op.Scopes, have); len(have) > 0 && len(lacks) > 0 {
-			return &ScopeError{Operation: id, SessionKey: c.client.session, Need: slices.Clone(op.Scopes), Have: slices.Clone(have), Missing: lacks}
+		if err := c.client.compareScopes(id, op.Scopes, have); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -197,8 +197,7 @@ func (l *List[T]) page(p *pager[T]) (page Page[T], err error) {
 			page.Items = append(page.Items, p.item)
 		}
 		if held += size; held > l.client.settings.maxElement {
-			return page, &Error{Service: l.client.service.Name, Operation: l.id, SessionKey: l.client.session, kind: ErrTooMany,
-				Message: fmt.Sprintf("a page is longer than %d bytes: range over All, or raise the bound with WithMaxResponseBytes", l.client.settings.maxElement)}
+			return page, l.tooMany("a page is longer than %d bytes: range over All, or raise the bound with WithMaxResponseBytes", l.client.settings.maxElement)
 		}
 	}
 }
@@ -221,8 +220,7 @@ func (l *List[T]) Collect(ctx context.Context, limit int) ([]T, error) {
 		case err != nil:
 			return items, left.join(err)
 		case len(items) == limit:
-			return items, &Error{Service: l.client.service.Name, Operation: l.id, SessionKey: l.client.session, kind: ErrTooMany,
-				Message: fmt.Sprintf("the list has more than %d elements", limit)}
+			return items, l.tooMany("the list has more than %d elements", limit)
 		default:
 			items = append(items, v)
 		}
@@ -276,8 +274,16 @@ func (l *List[T]) First(ctx context.Context) (*T, error) {
 			return nil, err
 		}
 	}
-	return nil, &Error{Service: l.client.service.Name, Operation: l.id, SessionKey: l.client.session, kind: ErrNotFound,
-		Message: "the whole list was read and has not " + what, Err: left.join(nil)}
+	e := l.client.newError(l.id, ErrNotFound)
+	e.Message, e.Err = "the whole list was read and has not "+what, left.join(nil)
+	return nil, e
+}
+
+// tooMany is a list that is longer than a bound.
+func (l *List[T]) tooMany(format string, bound any) *Error {
+	e := l.client.newError(l.id, ErrTooMany)
+	e.Message = fmt.Sprintf(format, bound)
+	return e
 }
 
 // find returns the first element that matches.

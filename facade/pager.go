@@ -234,8 +234,7 @@ func (p *pager[T]) open() error {
 	l := p.list
 	again := p.skip > 0 || p.retries.Failed() > 0
 	if p.pages == l.client.settings.maxPages && !again {
-		return &Error{Service: l.client.service.Name, Operation: l.id, SessionKey: l.client.session, kind: ErrTooMany,
-			Message: fmt.Sprintf("the list has more than %d pages: raise the bound with WithMaxPages", p.pages)}
+		return l.tooMany("the list has more than %d pages: raise the bound with WithMaxPages", p.pages)
 	}
 	call := &transport.Call{Stream: true, Prepare: func(req *http.Request) error {
 		if p.first == nil {

@@ -30,13 +30,8 @@ type result struct {
 
 // newError begins an Error about the call.
 func (r *result) newError() *Error {
-	e := &Error{
-		Service:    r.client.service.Name,
-		Operation:  r.call.Operation.ID,
-		SessionKey: r.client.session,
-		Attempts:   r.call.Attempts,
-		note:       r.call.GaveUp,
-	}
+	e := r.client.newError(r.call.Operation.ID, nil)
+	e.Attempts, e.note = r.call.Attempts, r.call.GaveUp
 	if r.resp != nil {
 		e.Status = r.resp.StatusCode
 		e.RequestID = requestID(r.secrets(), r.resp.Header)

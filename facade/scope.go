@@ -125,6 +125,12 @@ func (c *client) checkOperation(ctx context.Context, id OperationID, need []stri
 	} else if err != nil {
 		return nil //nolint:nilerr // without a grant the server decides
 	}
+	return c.compareScopes(id, need, have)
+}
+
+// compareScopes returns a *ScopeError if a scope is missing. An empty grant
+// lets the server decide: it can be a first-party session.
+func (c *client) compareScopes(id OperationID, need, have []string) error {
 	lacks := missing(need, have)
 	if len(have) == 0 || len(lacks) == 0 {
 		return nil
