@@ -18,6 +18,7 @@ import (
 	"github.com/credkit/credkit-go/api/date"
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
 const someone = `{"user":{"email":"ada@example.com"},"scopes":[]}`
@@ -205,7 +206,7 @@ func TestTheRetryBudgetEnds(t *testing.T) {
 
 func TestASlowServerIsGivenUpAndASlowCallerIsNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hang := roundTripper(func(r *http.Request) (*http.Response, error) {
+		hang := safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})
@@ -236,7 +237,7 @@ func TestASlowServerIsGivenUpAndASlowCallerIsNot(t *testing.T) {
 
 		s = &script{replies: []reply{{}}}
 		s.replies[0].reader = &stallUntilCancelled{Reader: strings.NewReader(`{"data":[` + certs(uuid1) + `,`)}
-		stall := roundTripper(func(r *http.Request) (*http.Response, error) {
+		stall := safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			resp, err := s.RoundTrip(r)
 			resp.Body.(*stallUntilCancelled).ctx = r.Context()
 			return resp, err
@@ -250,10 +251,6 @@ func TestASlowServerIsGivenUpAndASlowCallerIsNot(t *testing.T) {
 		}
 	})
 }
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 type slowly struct {
 	by time.Duration
@@ -340,7 +337,7 @@ func TestMiddlewareSeesCallsInOrder(t *testing.T) {
 	var order []string
 	mark := func(name string) func(http.RoundTripper) http.RoundTripper {
 		return func(next http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(r *http.Request) (*http.Response, error) {
+			return safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 				order = append(order, name)
 				return next.RoundTrip(r)
 			})

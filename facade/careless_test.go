@@ -19,6 +19,7 @@ import (
 	api "github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
 var unchecked = facade.WithScopeCheck(facade.CheckNever)
@@ -156,7 +157,7 @@ func TestAFilterThatLeavesItsGoroutineIsNoEnd(t *testing.T) {
 
 func TestTheCallersTransportServesTokensTooAndIsNotChanged(t *testing.T) {
 	var paths []string
-	rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+	rt := safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		paths = append(paths, r.URL.EscapedPath())
 		if strings.HasSuffix(r.URL.Path, "/token/") {
 			return respond(r, jsonReply(`{"access_token":"t","token_type":"Bearer","expires_in":3600}`)), nil

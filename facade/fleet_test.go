@@ -12,6 +12,7 @@ import (
 	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -41,7 +42,10 @@ func TestAFleetFitsARateLimitThatOnlyTheServerKnows(t *testing.T) {
 					t.Fatal(err)
 				}
 				fleet, err := facade.NewCosmic(auth.StaticToken(token), facade.WithBaseURL(sb.CosmicURL()),
-					facade.WithHTTPClient(&http.Client{Transport: later{sb.Transport()}}))
+					facade.WithHTTPClient(&http.Client{Transport: safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+						time.Sleep(2 * time.Millisecond) // that of the network
+						return sb.Transport().RoundTrip(r)
+					})}))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -76,12 +80,4 @@ func TestAFleetFitsARateLimitThatOnlyTheServerKnows(t *testing.T) {
 			})
 		})
 	}
-}
-
-// later is a network on which a request takes 2 ms.
-type later struct{ next http.RoundTripper }
-
-func (l later) RoundTrip(r *http.Request) (*http.Response, error) {
-	time.Sleep(2 * time.Millisecond)
-	return l.next.RoundTrip(r)
 }

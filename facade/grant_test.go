@@ -13,6 +13,7 @@ import (
 
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
 // A hundred callers that meet a /v1/me that fails ask it once and not a
@@ -92,7 +93,7 @@ func TestEachPageCarriesTheTokenOfItsMoment(t *testing.T) {
 func TestTheGrantIsThatOfTheTokenThatWasSent(t *testing.T) {
 	g := &granted{scopes: map[string]string{"one": `{"scopes":["organizations:read"]}`}}
 	source := &rotating{token: "one"}
-	c, err := facade.NewCosmic(source, facade.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+	c, err := facade.NewCosmic(source, facade.WithHTTPClient(&http.Client{Transport: safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		resp, err := g.RoundTrip(r)
 		source.set("two") // while the response is under way
 		return resp, err
@@ -115,7 +116,7 @@ func TestGrantsComeAndGoAtOnce(t *testing.T) {
 	g := &granted{scopes: map[string]string{"one": `{"scopes":["certification_records:read"]}`, "two": `{"scopes":["certification_records:read","organizations:read"]}`}}
 	var calls atomic.Int64
 	source := &rotating{token: "one"}
-	c, err := facade.NewCosmic(source, facade.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+	c, err := facade.NewCosmic(source, facade.WithHTTPClient(&http.Client{Transport: safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		if n := calls.Add(1); n%5 == 0 && !strings.HasSuffix(r.URL.Path, "/v1/me") {
 			return respond(r, reply{status: 403}), nil
 		}
@@ -154,7 +155,7 @@ func TestAnErrorMatchesItsCauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		hang := roundTripper(func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() })
+		hang := safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() })
 		c, err := facade.NewCosmic(auth.StaticToken("x"), facade.WithHTTPClient(&http.Client{Transport: hang}))
 		if err != nil {
 			t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
 // granted serves /v1/me with the scopes of the token it is asked with.
@@ -142,7 +143,7 @@ func TestAGrantThatCannotBeHadHoldsNobodyUp(t *testing.T) {
 		g := &granted{scopes: map[string]string{"one": `{"scopes":["certification_records:read"],"user":{"email":"a"}}`}}
 		var down atomic.Bool
 		down.Store(true)
-		transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		transport := safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			if down.Load() && strings.HasSuffix(r.URL.Path, "/v1/me") {
 				<-r.Context().Done()
 				return nil, r.Context().Err()

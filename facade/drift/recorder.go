@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
 // Recorder holds the live responses of a client against the specification while
@@ -66,7 +68,7 @@ func (r *Recorder) Middleware(next http.RoundTripper) http.RoundTripper {
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	return roundTripper(func(request *http.Request) (*http.Response, error) {
+	return safehttp.RoundTripFunc(func(request *http.Request) (*http.Response, error) {
 		response, err := next.RoundTrip(request)
 		if err != nil {
 			return response, err
@@ -77,11 +79,6 @@ func (r *Recorder) Middleware(next http.RoundTripper) http.RoundTripper {
 		return response, nil
 	})
 }
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-// RoundTrip calls the function.
-func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
 
 // operationOf finds the operation of a request by its method and the end of
 // its path: a base URL may have a path of its own.

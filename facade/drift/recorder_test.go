@@ -9,11 +9,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/credkit/credkit-go/facade/drift"
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
-
-type responses func(*http.Request) (*http.Response, error)
-
-func (f responses) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func reply(status int, body string) *http.Response {
 	return &http.Response{StatusCode: status, Header: jsonHeader(), Body: io.NopCloser(strings.NewReader(body))}
@@ -49,7 +46,7 @@ func TestLiveResponsesAreHeldAndHandedOn(t *testing.T) {
 		"/auth/v1/oauth/token":           `{"access_token":"a"}`,
 	}
 	recorder := newChecker(t).NewRecorder()
-	transport := recorder.Middleware(responses(func(r *http.Request) (*http.Response, error) {
+	transport := recorder.Middleware(safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		return reply(http.StatusOK, bodies[r.URL.Path]), nil
 	}))
 	for range 3 {
@@ -76,7 +73,7 @@ func TestAReaderThatStopsEarlyIsNoCutResponse(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	recorder := newChecker(t).NewRecorder()
 	body := `{"data":[` + strings.Repeat(`{"id":"3c90c3cc-0d44-4b50-8888-8dd25736052a"},`, 10000)
-	transport := recorder.Middleware(responses(func(*http.Request) (*http.Response, error) { return reply(http.StatusOK, body), nil }))
+	transport := recorder.Middleware(safehttp.RoundTripFunc(func(*http.Request) (*http.Response, error) { return reply(http.StatusOK, body), nil }))
 	get(t, transport, "https://example.com/v1/certifications", 5000)
 	if reports := recorder.Reports(); len(reports) != 1 || reports[0].Differs() {
 		t.Errorf("stopped by the reader: %+v", reports)

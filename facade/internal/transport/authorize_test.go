@@ -14,6 +14,7 @@ import (
 	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
 // renewing is a source whose Renew gives one more exclamation mark.
@@ -43,7 +44,7 @@ func (r *renewing) Renew(_ context.Context, rejected auth.Token) (auth.Token, er
 
 // only responds with 401 to any token but one.
 func only(token string, seen *[]string) *http.Client {
-	return &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+	return &http.Client{Transport: safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		body := ""
 		if r.Body != nil {
 			b, _ := io.ReadAll(r.Body)

@@ -21,12 +21,13 @@ import (
 
 	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/api/spec"
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
 // responding gives each status in turn, the last one for ever.
 func responding(header http.Header, body func() io.ReadCloser, statuses ...int) (client *http.Client, sent *int) {
 	sent = new(int)
-	return &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+	return &http.Client{Transport: safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		if err := r.Context().Err(); err != nil {
 			return nil, err
 		}
@@ -145,7 +146,7 @@ func TestEveryWaitEndsWithItsContext(t *testing.T) {
 }
 
 func hanging() *http.Client {
-	return &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+	return &http.Client{Transport: safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	})}
@@ -191,7 +192,7 @@ func TestANetworkErrorQuotesNoSecret(t *testing.T) {
 		"Authorization: Bearer hunter2hunter2\r\nforged: line",
 		strings.Repeat("very long ", 1<<16),
 	} {
-		client := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New(text) })}
+		client := &http.Client{Transport: safehttp.RoundTripFunc(func(*http.Request) (*http.Response, error) { return nil, errors.New(text) })}
 		_, err := chain(t, "https://a.test", client)(t.Context(), create(t, "https://a.test"))
 		if err == nil || strings.Contains(err.Error(), "hunter2") || strings.ContainsAny(err.Error(), "\r\n") || len(err.Error()) > 300 {
 			t.Errorf("%.400q", err)

@@ -20,6 +20,7 @@ import (
 	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
 func operation(t *testing.T, id spec.OperationID) *spec.Operation {
@@ -121,7 +122,7 @@ func TestACreateThatWasNeverSentIsSentAgain(t *testing.T) {
 // A transport that reports nothing of its progress may have sent anything.
 func TestATransportThatSaysNothingIsNotTrusted(t *testing.T) {
 	sent := 0
-	client := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+	client := &http.Client{Transport: safehttp.RoundTripFunc(func(*http.Request) (*http.Response, error) {
 		sent++
 		return nil, errors.New("gone")
 	})}
@@ -130,13 +131,9 @@ func TestATransportThatSaysNothingIsNotTrusted(t *testing.T) {
 	}
 }
 
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
 func TestATokenGoesToItsOriginAlone(t *testing.T) {
 	sent := 0
-	client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+	client := &http.Client{Transport: safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		sent++
 		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r, Header: http.Header{}}, nil
 	})}
@@ -185,7 +182,7 @@ func TestTheClientsTimeoutCutsNoLongList(t *testing.T) {
 func TestEachAttemptIsSentAsItWasBuilt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent []*http.Request
-		client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		client := &http.Client{Transport: safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			if len(r.Header) != 3 || r.URL.RawQuery != "" || r.Header.Get("User-Agent") != "credkit" || !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer t") {
 				t.Errorf("attempt %d: %v %v", len(sent)+1, r.URL, r.Header)
 			}
@@ -211,7 +208,7 @@ func TestACookieJarIsAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		jar, _ := cookiejar.New(nil)
 		var cookies []string
-		client := &http.Client{Jar: jar, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		client := &http.Client{Jar: jar, Transport: safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			cookies = append(cookies, r.Header.Get("Cookie"))
 			return &http.Response{StatusCode: []int{503, 503, 200}[len(cookies)-1], Body: http.NoBody, Request: r, Header: http.Header{"Set-Cookie": {"a=1"}}}, nil
 		})}
@@ -225,7 +222,7 @@ func TestACookieJarIsAsked(t *testing.T) {
 // not change it under its hands.
 func TestARequestThatWasSentIsNotChanged(t *testing.T) {
 	var held []*http.Request
-	h := send(&http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+	h := send(&http.Client{Transport: safehttp.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		held = append(held, r)
 		return &http.Response{StatusCode: 401, Body: http.NoBody, Request: r, Header: http.Header{}}, nil
 	})}, time.Minute, "credkit")
