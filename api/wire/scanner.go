@@ -276,7 +276,7 @@ func (s *Scanner) Null() bool {
 func (s *Scanner) literal(word string) bool {
 	rest := s.data[s.at:]
 	if len(rest) < len(word) && word[:len(rest)] == string(rest) {
-		s.early()
+		s.truncated()
 		return false
 	}
 	if len(rest) < len(word) || string(rest[:len(word)]) != word {
@@ -385,7 +385,7 @@ func (s *Scanner) peek() byte {
 // syntax fails for a byte that JSON does not have here, or for the end.
 func (s *Scanner) syntax() {
 	if s.at >= len(s.data) {
-		s.early()
+		s.truncated()
 		return
 	}
 	s.fail(notJSON)
@@ -399,8 +399,8 @@ func (s *Scanner) fail(problem string) {
 	s.stop()
 }
 
-// early fails because the data ends before the value does.
-func (s *Scanner) early() {
+// truncated fails because the data ends before the value does.
+func (s *Scanner) truncated() {
 	if s.broken == nil {
 		s.broken = io.ErrUnexpectedEOF
 	}
@@ -420,7 +420,7 @@ func (s *Scanner) raw() []byte {
 	}
 	end, whole := valueEnd(s.data, begin)
 	if !whole {
-		s.early()
+		s.truncated()
 		return nil
 	}
 	value := s.data[begin:end]

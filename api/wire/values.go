@@ -21,7 +21,7 @@ import (
 // String reads a string.
 func String[T ~string](s *Scanner, into *T) Form {
 	if s.peek() != '"' {
-		return s.other("string")
+		return s.nullOr("string")
 	}
 	text := s.text()
 	if len(text) == 0 {
@@ -34,7 +34,7 @@ func String[T ~string](s *Scanner, into *T) Form {
 // UUID reads a string in one of the forms of RFC 9562 that uuid.Parse takes.
 func UUID(s *Scanner, into *uuid.UUID) Form {
 	if s.peek() != '"' {
-		return s.other("UUID")
+		return s.nullOr("UUID")
 	}
 	begin := s.at
 	text := s.text()
@@ -85,7 +85,7 @@ var hexDigit = func() (table [256]byte) {
 // Time reads a date-time (RFC 3339).
 func Time(s *Scanner, into *time.Time) Form {
 	if s.peek() != '"' {
-		return s.other("date-time")
+		return s.nullOr("date-time")
 	}
 	begin := s.at
 	text := s.text()
@@ -114,7 +114,7 @@ func strictTime(text []byte) bool {
 // Date reads a full-date (RFC 3339). The empty string is the zero Date.
 func Date(s *Scanner, into *date.Date) Form {
 	if s.peek() != '"' {
-		return s.other("date")
+		return s.nullOr("date")
 	}
 	begin := s.at
 	text := s.text()
@@ -138,13 +138,13 @@ func Bool(s *Scanner, into *bool) Form {
 		s.literal("false")
 		return Empty
 	}
-	return s.other("boolean")
+	return s.nullOr("boolean")
 }
 
 // Int reads a whole number.
 func Int[T ~int | ~int32 | ~int64](s *Scanner, into *T) Form {
 	if c := s.peek(); c != '-' && (c < '0' || c > '9') {
-		return s.other("whole number")
+		return s.nullOr("whole number")
 	}
 	begin := s.at
 	value := s.raw()
@@ -235,8 +235,8 @@ func Objects[T any, P interface {
 	return Slice(s, into, func(s *Scanner, element *T) Form { return Object(s, P(element)) })
 }
 
-// other handles null, and what does not fit.
-func (s *Scanner) other(want string) Form {
+// nullOr reads null; any other value does not fit.
+func (s *Scanner) nullOr(want string) Form {
 	if s.peek() == 'n' {
 		if s.Null() {
 			return Null
@@ -273,7 +273,7 @@ func (s *Scanner) text() []byte {
 		s.at = begin + i + 1
 		return rest[:i]
 	}
-	s.early()
+	s.truncated()
 	return nil
 }
 
