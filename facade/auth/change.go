@@ -32,7 +32,7 @@ const (
 	ChangeForgotten ChangeKind = "forgotten"
 )
 
-// A Change tells an [OnChange] function what happened to a session. It holds
+// A Change tells an [WithOnChange] function what happened to a session. It holds
 // no secret.
 type Change struct {
 	// Key is the session's key.

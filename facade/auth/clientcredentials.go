@@ -80,76 +80,84 @@ func (c *clientCredentials) Source(e Endpoint) (Source, error) {
 	if e.AuthorizeURL != "" {
 		return nil, &ConfigError{Problem: fmt.Sprintf("an app cannot act for itself at %s (Endpoint.AuthorizeURL is set): a person has to sign in", serviceName(e)), Remedy: "use Sessions.Key"}
 	}
-	p, err := newPoster(e, c.app)
+	endpoint, err := newTokenEndpoint(e, c.app)
 	if err != nil {
 		return nil, err
 	}
-	s := &clientSource{poster: p, store: c.store, key: c.key, logger: e.Logger}
+	s := &clientSource{endpoint: endpoint, store: c.store, key: c.key, logger: e.Logger}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
-	s.keeper.what = fmt.Sprintf("client %q", c.app.id)
-	s.keeper.base = time.Now()
-	s.keeper.tasks = &tasks{}
-	s.keeper.fetch = s.renew
+	s.cache.name = fmt.Sprintf("client %q", c.app.id)
+	s.cache.base = time.Now()
+	s.cache.background = &background{}
+	s.cache.renew = s.renew
 	c.bound[same] = s
 	return s, nil
 }
 
 // A clientSource is client credentials bound to one endpoint.
 type clientSource struct {
-	keeper
-	poster *poster
-	store  Store
-	key    string
-	logger *slog.Logger
+	endpoint *tokenEndpoint
+	store    Store
+	key      string
+	logger   *slog.Logger
+	cache    tokenCache
+}
+
+// Token implements [Source].
+func (s *clientSource) Token(ctx context.Context) (Token, error) { return s.cache.token(ctx) }
+
+// Renew implements [Renewer].
+func (s *clientSource) Renew(ctx context.Context, rejected Token) (Token, error) {
+	return s.cache.get(ctx, rejected)
 }
 
 // String names the client, without its secret.
 func (s *clientSource) String() string {
-	return fmt.Sprintf("auth.ClientCredentials(%q)", s.poster.client.id)
+	return fmt.Sprintf("auth.ClientCredentials(%q)", s.endpoint.client.id)
 }
 
 // GoString is String.
 func (s *clientSource) GoString() string { return s.String() }
 
-// renew is one flight.
-func (s *clientSource) renew(ctx context.Context, f *flight) (*lease, error) {
-	l, err := persist(ctx, f.early, func(ctx context.Context) (*lease, error) {
+// renew is one renewal: attempts, and pauses between them.
+func (s *clientSource) renew(ctx context.Context, r *renewal) (*cachedToken, error) {
+	t, err := retryRenewal(ctx, r.early, func(ctx context.Context) (*cachedToken, error) {
 		switch {
 		case s.store != nil:
-			return s.shared(ctx, f)
-		case f.spared:
+			return s.shared(ctx, r)
+		case r.cooling:
 			return nil, ErrRefused
 		}
-		return s.request(ctx, f)
+		return s.private(ctx, r)
 	})
 	var te *TokenError
 	switch {
 	case err == nil:
-		s.logger.LogAttrs(ctx, slog.LevelInfo, "access token at hand", slog.String("client_id", s.poster.client.id), slog.Time("expires_at", l.token.Expires()))
-		return l, nil
+		s.logger.LogAttrs(ctx, slog.LevelInfo, "access token received", slog.String("client_id", s.endpoint.client.id), slog.Time("expires_at", t.token.Expires()))
+		return t, nil
 	case errors.As(err, &te) && (te.outcome == misconfigured || te.outcome == dead):
-		err = &ConfigError{Problem: fmt.Sprintf("the token endpoint does not accept the client %q", s.poster.client.id), Err: te, Remedy: "check client id and secret, and that they belong to this base URL"}
+		err = &ConfigError{Problem: fmt.Sprintf("the token endpoint does not accept the client %q", s.endpoint.client.id), Err: te, Remedy: "check client id and secret, and that they belong to this base URL"}
 	}
 	if !errors.Is(err, errBusy) && !isFinal(err) {
-		s.logger.LogAttrs(ctx, slog.LevelWarn, "no access token", slog.String("client_id", s.poster.client.id), slog.String("error", err.Error()))
+		s.logger.LogAttrs(ctx, slog.LevelWarn, "no access token", slog.String("client_id", s.endpoint.client.id), slog.String("error", err.Error()))
 	}
 	return nil, err
 }
 
-// request asks for a token that this process keeps to itself.
-func (s *clientSource) request(ctx context.Context, f *flight) (*lease, error) {
-	r, asked, err := s.ask(ctx, f.rejected != "")
+// private requests a token that this process alone uses.
+func (s *clientSource) private(ctx context.Context, r *renewal) (*cachedToken, error) {
+	issued, requested, err := s.request(ctx, r.rejected != "")
 	if err != nil {
 		return nil, err
 	}
-	return s.issued(r, asked), nil
+	return s.cache.fromResponse(issued, requested), nil
 }
 
-func (s *clientSource) ask(ctx context.Context, refused bool) (*record, time.Duration, error) {
-	asked, wall := s.now(), time.Now()
-	a, te := s.poster.post(ctx, "client_credentials", url.Values{})
+func (s *clientSource) request(ctx context.Context, refused bool) (*record, time.Duration, error) {
+	requested, wall := s.cache.now(), time.Now()
+	granted, te := s.endpoint.request(ctx, "client_credentials", url.Values{})
 	if te != nil {
 		return nil, 0, te
 	}
@@ -157,89 +165,78 @@ func (s *clientSource) ask(ctx context.Context, refused bool) (*record, time.Dur
 	if refused {
 		cause = causeRefused
 	}
-	a.refresh = "" // RFC 6749 section 4.4.3; asking again is how this one renews
-	r := issue(kindClient, s.poster.url, s.poster.client.id, cause, a, wall)
+	granted.refresh = "" // RFC 6749 section 4.4.3: none should be issued, and none is needed
+	r := issue(kindClient, s.endpoint.url, s.endpoint.client.id, cause, granted, wall)
 	if r.AccessToken == "" {
-		return nil, 0, &TokenError{URL: s.poster.url, Grant: "client_credentials", Status: 200, Problem: "the answer holds no access token that can be used", outcome: rejected}
+		return nil, 0, &TokenError{URL: s.endpoint.url, Grant: "client_credentials", Status: 200, Problem: "the response holds no access token that can be used", outcome: rejected}
 	}
-	return r, asked, nil
+	return r, requested, nil
 }
 
-// shared looks for the token in the store, and asks for one under the key's
-// lock if there is none that will do. A store that fails costs the sharing,
+// shared looks for the token in the store, and requests one under the key's
+// lock if the stored one cannot be used. A store that fails costs the sharing,
 // not the token.
-func (s *clientSource) shared(ctx context.Context, f *flight) (*lease, error) {
-	v := view{kind: kindClient, issuer: s.poster.url, clientID: s.poster.client.id, held: f.held, rejected: f.rejected, now: time.Now()}
+func (s *clientSource) shared(ctx context.Context, r *renewal) (*cachedToken, error) {
+	v := view{kind: kindClient, issuer: s.endpoint.url, clientID: s.endpoint.client.id, held: r.held, rejected: r.rejected, now: time.Now()}
 	data, err := load(ctx, s.store, s.key)
 	if err != nil {
-		return s.alone(ctx, f, storeError("load", s.key, err))
+		return s.unshared(ctx, r, storeError("load", s.key, err))
 	}
-	r, err := parseRecord(data)
+	stored, err := parseRecord(data)
 	if err != nil {
-		return s.alone(ctx, f, storeError("load", s.key, err))
+		return s.unshared(ctx, r, storeError("load", s.key, err))
 	}
 	switch {
-	case decide(r, v) == actAdopt:
-		return s.adopted(r), nil
-	case f.spared:
+	case decide(stored, v) == actAdopt:
+		return s.cache.fromStore(stored), nil
+	case r.cooling:
 		return nil, ErrRefused
 	}
-	wait := lockWait
-	if f.early {
-		wait = earlyLockWait
-	}
-	lockCtx, cancel := context.WithTimeout(ctx, wait)
+	lockCtx, cancel := context.WithTimeout(ctx, r.lockWait())
 	defer cancel()
-	var l *lease
-	var own error // of this process, not of the store
-	ran := false
-	err = update(lockCtx, s.store, s.key, func(ctx context.Context, current []byte) ([]byte, error) {
-		if ran {
-			return nil, errContract
-		}
-		ran = true
-		r, err := parseRecord(current)
+	var t *cachedToken
+	var own error // of the request, not of the store
+	locked, err := lockedUpdate(lockCtx, s.store, s.key, func(ctx context.Context, current []byte) ([]byte, error) {
+		stored, err := parseRecord(current)
 		if err != nil {
 			return nil, err
 		}
 		v.now = time.Now()
-		switch decide(r, v) {
+		switch decide(stored, v) {
 		case actAdopt:
-			l = s.adopted(r)
+			t = s.cache.fromStore(stored)
 			return nil, nil
 		case actForeign:
-			own = foreign(s.key, r, v)
+			own = foreign(s.key, stored, v)
 			return nil, own
 		}
-		next, asked, err := s.ask(ctx, r != nil && r.AccessToken == f.rejected)
+		next, requested, err := s.request(ctx, stored != nil && stored.AccessToken == r.rejected)
 		if err != nil {
 			own = err
 			return nil, own
 		}
-		l = s.issued(next, asked)
+		t = s.cache.fromResponse(next, requested)
 		return next.encode()
 	})
 	switch {
 	case own != nil:
 		return nil, own
-	case l != nil && err != nil:
+	case t != nil && err != nil:
 		s.logger.LogAttrs(ctx, slog.LevelWarn, "access token not shared", slog.String("error", storeError("save", s.key, err).Error()))
-		return l, nil
-	case l != nil:
-		return l, nil
-	case !ran && f.early && lockCtx.Err() != nil:
+		return t, nil
+	case t != nil:
+		return t, nil
+	case !locked && r.early && lockCtx.Err() != nil:
 		return nil, errBusy
-	case err == nil:
-		err = errContract
 	}
-	return s.alone(ctx, f, storeError("lock", s.key, err))
+	return s.unshared(ctx, r, storeError("lock", s.key, err))
 }
 
-// alone asks for a token of this process's own because the store failed.
-func (s *clientSource) alone(ctx context.Context, f *flight, why error) (*lease, error) {
-	if f.spared {
+// unshared requests a token for this process alone because the store failed.
+func (s *clientSource) unshared(ctx context.Context, r *renewal, why error) (*cachedToken, error) {
+	if r.cooling {
 		return nil, ErrRefused
 	}
 	s.logger.LogAttrs(ctx, slog.LevelWarn, "access token not shared", slog.String("error", why.Error()))
-	return s.request(ctx, f)
+	return s.private(ctx, r)
 }

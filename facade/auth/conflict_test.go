@@ -30,7 +30,7 @@ func (s *overtakenStore) Update(ctx context.Context, key string, f func(context.
 		if err != nil {
 			return nil, err
 		}
-		return r.rotate(answer{access: "the-other-s", refresh: "the-other-s", life: time.Hour}, time.Now(), causeExpiry).encode()
+		return r.rotate(response{access: "the-other-s", refresh: "the-other-s", life: time.Hour}, time.Now(), causeExpiry).encode()
 	})
 	if err != nil {
 		return err

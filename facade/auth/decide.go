@@ -82,8 +82,8 @@ func decide(r *record, v view) action {
 
 // follow makes the record that a token request leads to, which was granted a
 // or failed with te; nil leaves the stored one as it is. What was granted is
-// saved whatever else the answer is.
-func follow(r *record, v view, a answer, te *TokenError, asked time.Time) *record {
+// saved whatever else the response is.
+func successor(r *record, v view, a response, te *TokenError, asked time.Time) *record {
 	switch {
 	case te == nil:
 		cause := causeExpiry

@@ -61,23 +61,23 @@ func TestDecide(t *testing.T) {
 func TestFollow(t *testing.T) {
 	now := time.Now()
 	r := &record{Format: 1, Kind: kindSession, Version: "v1", Issuer: "i", ClientID: "c", AccessToken: "a1", RefreshToken: "r1", SignedInAt: now.Add(-time.Hour)}
-	a := answer{access: "a2", refresh: "r2", life: time.Hour}
+	a := response{access: "a2", refresh: "r2", life: time.Hour}
 	for _, o := range []outcome{unsent, throttled, ambiguous, misconfigured, rejected} {
-		if next := follow(r, view{now: now}, a, &TokenError{outcome: o, Code: "x"}, now); next != nil {
+		if next := successor(r, view{now: now}, a, &TokenError{outcome: o, Code: "x"}, now); next != nil {
 			t.Errorf("outcome %d changes the record", o)
 		}
 	}
-	next := follow(r, view{now: now}, a, nil, now)
+	next := successor(r, view{now: now}, a, nil, now)
 	if next.Version == "v1" || next.AccessToken != "a2" || next.RefreshToken != "r2" || next.Cause != causeExpiry || !next.SignedInAt.Equal(r.SignedInAt) {
 		t.Errorf("granted: %+v", next)
 	}
-	if next = follow(r, view{now: now, rejected: "a1"}, a, nil, now); next.Cause != causeRefused {
+	if next = successor(r, view{now: now, rejected: "a1"}, a, nil, now); next.Cause != causeRefused {
 		t.Errorf("granted after a 401: cause %s", next.Cause)
 	}
-	if next = follow(r, view{now: now}, answer{access: "a2"}, nil, now); next.RefreshToken != "r1" {
+	if next = successor(r, view{now: now}, response{access: "a2"}, nil, now); next.RefreshToken != "r1" {
 		t.Errorf("no refresh token in the answer: %q", next.RefreshToken)
 	}
-	next = follow(r, view{now: now}, answer{}, &TokenError{outcome: dead, Code: "session_expired", reason: ReasonAge}, now)
+	next = successor(r, view{now: now}, response{}, &TokenError{outcome: dead, Code: "session_expired", reason: ReasonAge}, now)
 	if next.Version == "v1" || next.RefreshToken != "" || next.AccessToken != "a1" || next.Ended == nil || next.Ended.Code != "session_expired" || next.Ended.Why != ReasonAge || r.Ended != nil {
 		t.Errorf("dead: %+v", next)
 	}
@@ -100,7 +100,7 @@ func TestRecordsAreReadCarefully(t *testing.T) {
 	if r, err := parseRecord(nil); r != nil || err != nil {
 		t.Errorf("no record: %v, %v", r, err)
 	}
-	r := issue(kindSession, "i", "c", causeSignIn, answer{access: "a", refresh: "r", life: 90 * time.Second}, time.Now())
+	r := issue(kindSession, "i", "c", causeSignIn, response{access: "a", refresh: "r", life: 90 * time.Second}, time.Now())
 	data, err := r.encode()
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func FuzzReadAnswer(f *testing.F) {
 	f.Add([]byte(`access_token=a&refresh_token=r`), true)
 	f.Add([]byte(`{"error":{"x":1},"error_code":"e"}`), true)
 	f.Fuzz(func(t *testing.T, body []byte, whole bool) {
-		a := readAnswer(body, whole)
+		a := parseResponse(body, whole)
 		if a.life < 0 || a.life > maxLifetime || len(a.code) > 64 {
 			t.Errorf("%+v", a)
 		}
@@ -129,9 +129,9 @@ func FuzzReadAnswer(f *testing.F) {
 			t.Error("a cut body is said to be whole")
 		}
 		// What was cut anywhere never gives another refresh token than the whole.
-		if all := readAnswer(body, true); all.whole && all.refresh != "" && body[0] == '{' {
+		if all := parseResponse(body, true); all.whole && all.refresh != "" && body[0] == '{' {
 			for i := range body {
-				if part := readAnswer(body[:i], false); part.refresh != "" && part.refresh != all.refresh && !twice(body) {
+				if part := parseResponse(body[:i], false); part.refresh != "" && part.refresh != all.refresh && !twice(body) {
 					t.Errorf("cut at %d: refresh token %q, whole %q", i, part.refresh, all.refresh)
 				}
 			}

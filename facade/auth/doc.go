@@ -32,7 +32,7 @@
 //     store has not moved on. Still unsaved when the access token ends, callers
 //     get a [*StoreError]; the session is intact.
 //  3. Trouble with the token endpoint costs no session. Nothing sent, 429, a
-//     timeout, a cut, 408, 409, a 5xx and an answer that makes no sense are tried
+//     timeout, a cut, 408, 409, a 5xx and a response that makes no sense are tried
 //     again, from the lock on; a code that speaks of the client is a
 //     [*ConfigError], any other refusal a [*TokenError]. Only a code that speaks
 //     of the session ends it. Where a person has to act first (the client's
@@ -55,7 +55,7 @@
 //  7. [Sessions.Close] starts nothing new, waits for requests in flight and
 //     pending saves, and leaves no goroutine.
 //
-// A panic of a store, a transport, a token source or an [OnChange] function does
+// A panic of a store, a transport, a token source or an [WithOnChange] function does
 // not end the process: see [PanicError].
 //
 // And of everything here: no secret is printed, by any verb, in any error, log
@@ -81,5 +81,5 @@
 // Lifetimes count on the monotonic clock from before the request. Of a record
 // that another process saved, what is left is clamp(expires_at − now, 0,
 // expires_in), so that clocks that differ cost a renewal or a 401 at worst. A
-// token whose answer gave no sensible expires_in is used until it is refused.
+// token whose response gave no sensible expires_in is used until it is refused.
 package auth

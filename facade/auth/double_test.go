@@ -88,12 +88,12 @@ func (s *tokenServer) serve(r *http.Request) (*http.Response, error) {
 	defer s.mu.Unlock()
 	if r.Form.Get("grant_type") == "client_credentials" {
 		s.serial++
-		return jsonAnswer(200, fmt.Sprintf(`{"access_token":"secret-access-%d","token_type":"bearer"%s}`, s.serial, s.expiry())), nil
+		return jsonResponse(200, fmt.Sprintf(`{"access_token":"secret-access-%d","token_type":"bearer"%s}`, s.serial, s.expiry())), nil
 	}
 	if r.Form.Get("grant_type") == "refresh_token" {
 		var g int
 		if _, err := fmt.Sscanf(r.Form.Get("refresh_token"), refreshPrefix+"%d", &g); err != nil || s.dead {
-			return jsonAnswer(400, `{"code":400,"error_code":"refresh_token_not_found","msg":"Invalid Refresh Token"}`), nil
+			return jsonResponse(400, `{"code":400,"error_code":"refresh_token_not_found","msg":"Invalid Refresh Token"}`), nil
 		}
 		switch {
 		case g == s.current && !s.fixed:
@@ -103,7 +103,7 @@ func (s *tokenServer) serve(r *http.Request) (*http.Response, error) {
 		default:
 			s.dead = true
 			s.revoked++
-			return jsonAnswer(400, `{"code":400,"error_code":"refresh_token_already_used","msg":"Invalid Refresh Token: Already Used"}`), nil
+			return jsonResponse(400, `{"code":400,"error_code":"refresh_token_already_used","msg":"Invalid Refresh Token: Already Used"}`), nil
 		}
 	}
 	s.serial++
@@ -111,7 +111,7 @@ func (s *tokenServer) serve(r *http.Request) (*http.Response, error) {
 	if s.fixed {
 		refresh = ""
 	}
-	return jsonAnswer(200, fmt.Sprintf(`{"access_token":"secret-access-%d","token_type":"bearer"%s%s}`, s.serial, refresh, s.expiry())), nil
+	return jsonResponse(200, fmt.Sprintf(`{"access_token":"secret-access-%d","token_type":"bearer"%s%s}`, s.serial, refresh, s.expiry())), nil
 }
 
 func (s *tokenServer) expiry() string {
@@ -133,11 +133,11 @@ func (s *tokenServer) state() (current int, dead bool, revoked int) {
 	return s.current, s.dead, s.revoked
 }
 
-func jsonAnswer(status int, body string) *http.Response {
-	return answerOf(status, "application/json", strings.NewReader(body))
+func jsonResponse(status int, body string) *http.Response {
+	return responseOf(status, "application/json", strings.NewReader(body))
 }
 
-func answerOf(status int, contentType string, body io.Reader) *http.Response {
+func responseOf(status int, contentType string, body io.Reader) *http.Response {
 	return &http.Response{StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"Content-Type": {contentType}}, Body: io.NopCloser(body)}
 }
@@ -146,13 +146,13 @@ func answerOf(status int, contentType string, body io.Reader) *http.Response {
 
 func says(status int, contentType, body string) step {
 	return func(*tokenServer, *http.Request) (*http.Response, error) {
-		return answerOf(status, contentType, strings.NewReader(body)), nil
+		return responseOf(status, contentType, strings.NewReader(body)), nil
 	}
 }
 
 func saysWith(status int, name, value string) step {
 	return func(*tokenServer, *http.Request) (*http.Response, error) {
-		res := jsonAnswer(status, `{}`)
+		res := jsonResponse(status, `{}`)
 		res.Header.Set(name, value)
 		return res, nil
 	}
@@ -235,7 +235,7 @@ func start(t *testing.T, s *tokenServer, store Store) *process {
 	t.Helper()
 	p := &process{}
 	var err error
-	p.Sessions, err = NewSessions(store, testApp, OnChange(func(c Change) {
+	p.Sessions, err = NewSessions(store, testApp, WithOnChange(func(c Change) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.changes = append(p.changes, c)
@@ -277,7 +277,7 @@ func (s *tokenServer) signIn(t *testing.T, store Store) {
 	s.mu.Lock()
 	s.current += 1000 // a new session: nothing of the old one is its parent
 	s.dead = false
-	r, err := s.lockedAnswer()
+	r, err := s.lockedResponse()
 	s.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)
@@ -294,9 +294,9 @@ func (s *tokenServer) signIn(t *testing.T, store Store) {
 	}
 }
 
-func (s *tokenServer) lockedAnswer() (answer, error) {
+func (s *tokenServer) lockedResponse() (response, error) {
 	s.serial++
-	return readAnswer([]byte(fmt.Sprintf(`{"access_token":"secret-access-%d","refresh_token":"%s%d"%s}`, s.serial, refreshPrefix, s.current, s.expiry())), true), nil
+	return parseResponse([]byte(fmt.Sprintf(`{"access_token":"secret-access-%d","refresh_token":"%s%d"%s}`, s.serial, refreshPrefix, s.current, s.expiry())), true), nil
 }
 
 // stored is the record in store.

@@ -14,11 +14,11 @@ import (
 	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
 
-// ErrClosed is what sources answer that would have to ask for a token after
+// ErrClosed is what sources return that would have to ask for a token after
 // [Sessions.Close].
 var ErrClosed = errors.New("auth: sessions are closed")
 
-// ErrRefused is what Renew answers when the service refuses a token that was
+// ErrRefused is what Renew returns when the service refuses a token that was
 // itself fetched a moment ago because its predecessor had been refused: the
 // token is not what is wrong, and asking for yet another would be a storm. It
 // stands for min(half the token's lifetime, 60 s) from the token's issue, or
@@ -221,15 +221,15 @@ func (e *ConfigError) LogValue() slog.Value {
 }
 
 // A TokenError says that a request to the token endpoint got no token. It
-// never holds the answer's body, its description or anything that was sent.
+// never holds the response's body, its description or anything that was sent.
 type TokenError struct {
 	// URL is the token endpoint.
 	URL string
 	// Grant is the grant_type that was asked for.
 	Grant string
-	// Status is the HTTP status of the answer, 0 if there was none.
+	// Status is the HTTP status of the response, 0 if there was none.
 	Status int
-	// Code is the error code of the answer (RFC 6749 section 5.2, or the
+	// Code is the error code of the response (RFC 6749 section 5.2, or the
 	// server's own), empty if it gave none.
 	Code string
 	// Problem says in words what happened, Remedy what to do about it where
@@ -271,7 +271,7 @@ func (e *TokenError) Error() string {
 }
 
 // Unused reports whether the server certainly did not use what was sent, so that
-// the same code may be sent again: nothing has reached it, or it answered 429.
+// the same code may be sent again: nothing has reached it, or it responded 429.
 func (e *TokenError) Unused() bool { return e.outcome == unsent || e.outcome == throttled }
 
 // Unwrap gives errors.Is and errors.As what the HTTP client said, with its
@@ -292,7 +292,7 @@ func (e *TokenError) LogValue() slog.Value {
 }
 
 // guard is an error of somebody else's code that prints redacted.
-func guard(err error) error {
+func redactedError(err error) error {
 	var response *oauth2.RetrieveError
 	if errors.As(err, &response) && response.Response != nil { // it prints the body, which may repeat what was sent
 		text := "oauth2: the token endpoint responded " + response.Response.Status

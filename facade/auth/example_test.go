@@ -51,7 +51,7 @@ func ExampleSessions() {
 	endpoint := cosmicOf(sb)
 
 	store := auth.NewMemoryStore() // filestore.New or pgstore.New in earnest
-	workers, err := auth.NewSessions(store, app, auth.OnChange(func(c auth.Change) { fmt.Println(c.Key, c.Kind) }))
+	workers, err := auth.NewSessions(store, app, auth.WithOnChange(func(c auth.Change) { fmt.Println(c.Key, c.Kind) }))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -50,7 +50,9 @@ func randomFleet(t *testing.T, r *rand.Rand) (rotations, requests int) {
 	troubles := []step{cutBefore, cutAfter, hangs, hangsAfter, unreachable, cutIn(3), cutIn(60), says(503, "", ""), says(200, "text/html", "<p>"), says(429, "", ""), says(401, "", ""), says(403, "", ""),
 		says(409, "application/json", `{"error_code":"conflict"}`), says(422, "application/json", `{"error_code":"hook_timeout"}`),
 		says(400, "application/json", `{"error_code":"invalid_credentials"}`), says(400, "application/json", `{"error_code":"user_banned"}`),
-		rotatesThen(func(*http.Response) (*http.Response, error) { return jsonAnswer(409, `{"error_code":"conflict"}`), nil }),
+		rotatesThen(func(*http.Response) (*http.Response, error) {
+			return jsonResponse(409, `{"error_code":"conflict"}`), nil
+		}),
 		rotatesThen(replaced("secret-access-", "no token ")), rotatesThen(replaced("refresh_token", "x")),
 		panics, rotatesThen(panicsWith), rotatesThen(panicsInBody)}
 	begin := time.Now()

@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -38,7 +40,7 @@ func NewGrant(e Endpoint, app App, t *oauth2.Token) (Grant, error) {
 		return Grant{}, &ConfigError{Problem: "the access token given to NewGrant has a space, a line end or another character that no token may have", Remedy: "pass the token alone"}
 	}
 	now := time.Now()
-	a := answer{access: t.AccessToken, refresh: t.RefreshToken, tokenType: t.TokenType, life: lifetime(float64(t.ExpiresIn))}
+	a := response{access: t.AccessToken, refresh: t.RefreshToken, tokenType: t.TokenType, life: lifetime(float64(t.ExpiresIn))}
 	if !t.Expiry.IsZero() {
 		if left := t.Expiry.Sub(now); left <= 0 {
 			a.access, a.life = "", 0
@@ -49,7 +51,7 @@ func NewGrant(e Endpoint, app App, t *oauth2.Token) (Grant, error) {
 	return newGrant(issuer, c, a, now), nil
 }
 
-func newGrant(issuer string, c client, a answer, asked time.Time) Grant {
+func newGrant(issuer string, c client, a response, asked time.Time) Grant {
 	return Grant{r: opaque.Of(issue(kindSession, issuer, c.id, causeSignIn, a, asked)), idToken: newSecret(a.id)}
 }
 
@@ -96,7 +98,7 @@ func (g Grant) CanRenew() bool { return !g.IsZero() && g.r.Get().RefreshToken !=
 
 // IDToken returns the id_token as the server gave it, empty if it gave none.
 // Nothing in it has been verified.
-func (g Grant) IDToken() string { return g.idToken.reveal() }
+func (g Grant) IDToken() string { return g.idToken.value() }
 
 // String tells what the grant can do, never its tokens.
 func (g Grant) String() string {
@@ -115,4 +117,47 @@ func (g Grant) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // LogValue logs what the grant can do, never its tokens.
 func (g Grant) LogValue() slog.Value {
 	return slog.GroupValue(slog.Bool("can_renew", g.CanRenew()), slog.Time("expires", g.Token().Expires()))
+}
+
+// Check reports whether app can request tokens of e, without a request. It returns
+// the token URL in the form that records name it in: scheme and host in lower
+// case, without the scheme's default port. The error is a *ConfigError.
+func (e Endpoint) Check(app App) (tokenURL string, err error) {
+	p, err := e.tokenEndpoint(app)
+	if err != nil {
+		return "", err
+	}
+	return p.url, nil
+}
+
+func (e Endpoint) tokenEndpoint(app App) (*tokenEndpoint, error) {
+	c, err := app.client()
+	if err != nil {
+		return nil, err
+	}
+	return newTokenEndpoint(e, c)
+}
+
+// Exchange requests tokens for the authorization code that came with the redirect
+// to redirectURI (RFC 6749 section 4.1.3). verifier is the code verifier of the
+// authorization request (RFC 7636 section 4.5). Package signin does this at the end
+// of a sign-in. The error is a *TokenError, whose Unused says whether the code may
+// be sent again, or a *ConfigError where the endpoint does not accept the app.
+func (e Endpoint) Exchange(ctx context.Context, app App, code, redirectURI, verifier string) (Grant, error) {
+	p, err := e.tokenEndpoint(app)
+	if err != nil {
+		return Grant{}, err
+	}
+	asked := time.Now()
+	a, te := p.request(ctx, "authorization_code", url.Values{
+		"code": {code}, "redirect_uri": {redirectURI}, "code_verifier": {verifier},
+	})
+	switch {
+	case te == nil:
+		return newGrant(p.url, p.client, a, asked), nil
+	case te.outcome == misconfigured:
+		return Grant{}, &ConfigError{Problem: fmt.Sprintf("the sign-in service does not accept the app %q or its request", p.client.id), Err: te,
+			Remedy: p.client.remedy() + ", and the registered redirect URI"}
+	}
+	return Grant{}, te
 }

@@ -104,21 +104,21 @@ func TestInTheAdvisoryWindowNobodyWaits(t *testing.T) {
 func TestTheAdvisoryWindowIsJittered(t *testing.T) {
 	seen := map[time.Duration]bool{}
 	for range 100 {
-		l := newLease(NewToken("x", time.Time{}), "v", time.Hour, time.Hour, true)
-		if w := l.end - l.soft; w > 5*time.Minute || w < 3*time.Minute {
+		l := newCachedToken(NewToken("x", time.Time{}), "v", time.Hour, time.Hour, true)
+		if w := l.expiresAt - l.refreshAt; w > 5*time.Minute || w < 3*time.Minute {
 			t.Fatalf("advisory window of %s", w)
 		}
-		if w := l.end - l.hard; w != 30*time.Second {
+		if w := l.expiresAt - l.staleAt; w != 30*time.Second {
 			t.Fatalf("mandatory window of %s", w)
 		}
-		seen[l.soft] = true
+		seen[l.refreshAt] = true
 	}
 	if len(seen) < 50 {
 		t.Errorf("only %d different windows in 100", len(seen))
 	}
-	l := newLease(NewToken("x", time.Time{}), "v", time.Second, time.Second, true)
-	if l.end-l.hard != 100*time.Millisecond || l.soft > l.hard || l.end-l.soft > 250*time.Millisecond {
-		t.Errorf("windows of a one-second token: %s, %s", l.end-l.soft, l.end-l.hard)
+	l := newCachedToken(NewToken("x", time.Time{}), "v", time.Second, time.Second, true)
+	if l.expiresAt-l.staleAt != 100*time.Millisecond || l.refreshAt > l.staleAt || l.expiresAt-l.refreshAt > 250*time.Millisecond {
+		t.Errorf("windows of a one-second token: %s, %s", l.expiresAt-l.refreshAt, l.expiresAt-l.staleAt)
 	}
 }
 
@@ -255,11 +255,11 @@ func TestAnEarlyRenewalGivesWayToAnotherProcess(t *testing.T) {
 		synctest.Wait()
 		mustToken(t, p.src)
 		time.Sleep(earlyLockWait + time.Millisecond)
-		if o := p.src.(*session); o.inFlight() {
+		if o := p.src.(*session); o.cache.inFlight() {
 			t.Error("it queues for the lock")
 		}
 		time.Sleep(20 * time.Second)
-		if _, err := p.src.(*session).lastFailure(); err != nil || s.requests() != 0 || p.kinds() != "adopted" {
+		if _, err := p.src.(*session).cache.lastFailure(); err != nil || s.requests() != 0 || p.kinds() != "adopted" {
 			t.Errorf("giving way: last error %v, %d requests, changes %q", err, s.requests(), p.kinds())
 		}
 		close(release)
@@ -272,10 +272,10 @@ func TestAnEarlyRenewalGivesWayToAnotherProcess(t *testing.T) {
 }
 
 // inFlight reports whether a renewal is under way.
-func (k *keeper) inFlight() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.flight != nil
+func (c *tokenCache) inFlight() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.renewal != nil
 }
 
 func TestACallerWhoJoinsAnEarlyRenewalThatGivesWayAsksInEarnest(t *testing.T) {
@@ -366,7 +366,7 @@ func TestFailuresAreForgottenAfterASuccess(t *testing.T) {
 			time.Sleep(retryNeeded)
 		}
 		mustToken(t, p.src)
-		if at, err := p.src.(*session).lastFailure(); err != nil {
+		if at, err := p.src.(*session).cache.lastFailure(); err != nil {
 			t.Errorf("remembered since %s: %v", at, err)
 		}
 		time.Sleep(2 * time.Hour)

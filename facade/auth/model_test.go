@@ -254,7 +254,7 @@ func (x *model) step(m mState, i int) {
 		x.answered(m, i, crashed)
 	case p.pending.ver != 0:
 		if m.lock == nobody {
-			x.settle(m, i)
+			x.flushPending(m, i)
 		}
 	default:
 		for _, usable := range []bool{true, false} {
@@ -312,12 +312,12 @@ func (x *model) sending(m mState, i int, crashed mState) {
 	crashed.lock, crashed.procs[i] = nobody, mProc{}
 	x.fault(crashed)
 
-	a, te := answer{access: "a", refresh: "new", life: time.Hour}, (*TokenError)(nil)
+	a, te := response{access: "a", refresh: "new", life: time.Hour}, (*TokenError)(nil)
 	if refused {
-		a, te = answer{}, &TokenError{outcome: dead, Code: "x"}
+		a, te = response{}, &TokenError{outcome: dead, Code: "x"}
 	}
 	stored := m.store.real(false)
-	next := follow(stored, view{now: modelTime}, a, te, modelTime)
+	next := successor(stored, view{now: modelTime}, a, te, modelTime)
 	if next == nil || next.Version == stored.Version || refused != (next.RefreshToken == "") || !refused != (next.RefreshToken == "new") {
 		x.violated("an answer is not kept as it came", m)
 	}
@@ -348,7 +348,7 @@ func (x *model) answered(m mState, i int, crashed mState) {
 	x.fault(crashed) // after the commit
 }
 
-func (x *model) settle(m mState, i int) {
+func (x *model) flushPending(m mState, i int) {
 	p := m.procs[i]
 	n := m
 	n.procs[i] = mProc{held: p.held}

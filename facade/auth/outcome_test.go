@@ -27,7 +27,7 @@ func TestOutcomes(t *testing.T) {
 	}{
 		{"503 is tried again", []step{says(503, "text/plain", "busy")}, 2, 1, "", StateGood},
 		{"three 502 in a row are tried again", []step{says(502, "", ""), says(502, "", ""), says(502, "", "")}, 4, 1, "", StateGood},
-		{"500 after rotating is forgiven", []step{rotatesThen(func(*http.Response) (*http.Response, error) { return jsonAnswer(500, "{}"), nil })}, 2, 1, "", StateGood},
+		{"500 after rotating is forgiven", []step{rotatesThen(func(*http.Response) (*http.Response, error) { return jsonResponse(500, "{}"), nil })}, 2, 1, "", StateGood},
 		{"it gives up after four attempts", slices.Repeat([]step{says(503, "", "")}, 10)[:4], 4, 1, "(HTTP 503 Service Unavailable)", StateGood},
 		{"408 is tried again", []step{says(408, "", "")}, 2, 1, "", StateGood},
 		{"429 waits as long as asked", []step{saysWith(429, "Retry-After", "3")}, 2, 3 * time.Second, "", StateGood},
@@ -63,7 +63,9 @@ func TestOutcomes(t *testing.T) {
 		{"user_banned", []step{says(400, "application/json", `{"code":400,"error_code":"user_banned","msg":"User is banned"}`)}, 1, 0, "banned this user", StateGood},
 		{"409 conflict is tried again", []step{says(409, "application/json", `{"code":409,"error_code":"conflict","msg":"Too many concurrent token refresh requests"}`)}, 2, 1, "", StateGood},
 		{"409 without a body is tried again", []step{says(409, "", "")}, 2, 1, "", StateGood},
-		{"409 after rotating", []step{rotatesThen(func(*http.Response) (*http.Response, error) { return jsonAnswer(409, `{"error_code":"conflict"}`), nil })}, 2, 1, "", StateGood},
+		{"409 after rotating", []step{rotatesThen(func(*http.Response) (*http.Response, error) {
+			return jsonResponse(409, `{"error_code":"conflict"}`), nil
+		})}, 2, 1, "", StateGood},
 		{"422 hook_timeout is tried again", []step{says(422, "application/json", `{"code":422,"error_code":"hook_timeout"}`), says(422, "application/json", `{"code":422,"error_code":"hook_timeout_after_retry"}`)}, 3, 1, "", StateGood},
 		{"422 hook_timeout, always", slices.Repeat([]step{says(422, "application/json", `{"code":422,"error_code":"hook_timeout"}`)}, 4), 4, 1, "took too long (HTTP 422", StateGood},
 		{"422 without a code", []step{says(422, "application/json", `{}`)}, 1, 0, "the endpoint refused (HTTP 422", StateGood},
@@ -146,7 +148,7 @@ func padded(r *http.Response) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return jsonAnswer(200, strings.TrimSuffix(string(b), "}")+`,"x":"`+strings.Repeat("x", 10<<20)+`"}`), nil
+	return jsonResponse(200, strings.TrimSuffix(string(b), "}")+`,"x":"`+strings.Repeat("x", 10<<20)+`"}`), nil
 }
 
 func formed(r *http.Response) (*http.Response, error) {
@@ -154,8 +156,8 @@ func formed(r *http.Response) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := readAnswer(b, true)
-	return answerOf(200, "application/x-www-form-urlencoded", strings.NewReader(fmt.Sprintf("access_token=%s&refresh_token=%s&expires_in=3600", a.access, a.refresh))), nil
+	a := parseResponse(b, true)
+	return responseOf(200, "application/x-www-form-urlencoded", strings.NewReader(fmt.Sprintf("access_token=%s&refresh_token=%s&expires_in=3600", a.access, a.refresh))), nil
 }
 
 func without(member string) func(*http.Response) (*http.Response, error) {
@@ -168,7 +170,7 @@ func replaced(old, next string) func(*http.Response) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		return jsonAnswer(200, strings.Replace(string(b), old, next, 1)), nil
+		return jsonResponse(200, strings.Replace(string(b), old, next, 1)), nil
 	}
 }
 
@@ -243,7 +245,7 @@ func TestASignInWithoutARefreshTokenLastsAsLongAsItsAccessToken(t *testing.T) {
 		s, store := newTokenServer(), NewMemoryStore()
 		p := start(t, s, store)
 		defer p.stop(t)
-		g := newGrant(s.endpoint().TokenURL, client{id: testApp.ClientID}, answer{access: "a", life: time.Hour}, time.Now())
+		g := newGrant(s.endpoint().TokenURL, client{id: testApp.ClientID}, response{access: "a", life: time.Hour}, time.Now())
 		if err := p.SignIn(t.Context(), "k", g); err != nil || g.CanRenew() {
 			t.Fatal(err)
 		}
@@ -279,7 +281,7 @@ func TestTheRefreshTokenNeverReachesAnotherOrigin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.SignIn(t.Context(), "k", newGrant(e.TokenURL, client{id: testApp.ClientID}, answer{refresh: "secret-refresh"}, time.Now())); err != nil {
+		if err := p.SignIn(t.Context(), "k", newGrant(e.TokenURL, client{id: testApp.ClientID}, response{refresh: "secret-refresh"}, time.Now())); err != nil {
 			t.Fatal(err)
 		}
 		src, err := p.Key("k").Source(e)
@@ -326,11 +328,11 @@ func TestClientAuthentication(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := newPoster(s.endpoint(), cl)
+			p, err := newTokenEndpoint(s.endpoint(), cl)
 			if err != nil {
 				t.Fatal(err)
 			}
-			p.post(t.Context(), "refresh_token", map[string][]string{"refresh_token": {"r"}}) //nolint:errcheck // the server refuses, but has heard
+			p.request(t.Context(), "refresh_token", map[string][]string{"refresh_token": {"r"}}) //nolint:errcheck // the server refuses, but has heard
 			got := s.sent[0]
 			if got.auth != c.basic || got.form.Get("client_id") != c.id || got.form.Get("client_secret") != c.inBdy || got.agent != "credkit-go" {
 				t.Errorf("Authorization %q, form %v", got.auth, got.form)
@@ -448,12 +450,12 @@ func FuzzJudge(f *testing.F) {
 		if status != 0 && status < 200 {
 			t.Skip("net/http gives no such status")
 		}
-		r := reply{status: status, header: http.Header{}, body: body, sent: true}
+		r := rawResponse{status: status, header: http.Header{}, body: body, sent: true}
 		if cut {
 			r.err = io.ErrUnexpectedEOF
 		}
-		o, a, te := judge(r, "https://a.test/token", "refresh_token", time.Now())
-		read := readAnswer(body, !cut)
+		o, a, te := classify(r, "https://a.test/token", "refresh_token", time.Now())
+		read := parseResponse(body, !cut)
 		if (te == nil) != (o == granted) || te != nil && te.outcome != o {
 			t.Fatalf("outcome %d, %v", o, te)
 		}
@@ -483,12 +485,12 @@ func TestAnErrorCodeIsShownIfItLooksLikeOne(t *testing.T) {
 		`code\n`:                "unreadable_code",
 	} {
 		s := newTokenServer()
-		p, err := newPoster(s.endpoint(), client{id: "a"})
+		p, err := newTokenEndpoint(s.endpoint(), client{id: "a"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.then(says(400, "application/json", `{"error":"`+code+`"}`))
-		if _, te := p.post(t.Context(), "refresh_token", map[string][]string{}); te == nil || te.Code != want {
+		if _, te := p.request(t.Context(), "refresh_token", map[string][]string{}); te == nil || te.Code != want {
 			t.Errorf("%q: %v", code, te)
 		}
 	}

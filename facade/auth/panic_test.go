@@ -165,8 +165,8 @@ func TestAPanicOfOnChangeEndsNothing(t *testing.T) {
 		var told []ChangeKind
 		p, err := NewSessions(store, testApp,
 			WithLogger(slog.New(slog.NewTextHandler(&out, nil))),
-			OnChange(func(Change) { panic("a nil pointer") }),
-			OnChange(func(c Change) { told = append(told, c.Kind) }))
+			WithOnChange(func(Change) { panic("a nil pointer") }),
+			WithOnChange(func(c Change) { told = append(told, c.Kind) }))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,7 +186,7 @@ func TestAPanicOfOnChangeEndsNothing(t *testing.T) {
 		if fmt.Sprint(told) != "[rotated signed_in]" {
 			t.Errorf("told of %v", told)
 		}
-		if log := out.String(); !strings.Contains(log, "an OnChange function panicked: a nil pointer") || !strings.Contains(log, "panic_test.go") {
+		if log := out.String(); !strings.Contains(log, "a WithOnChange function panicked: a nil pointer") || !strings.Contains(log, "panic_test.go") {
 			t.Errorf("the log: %s", log)
 		}
 	})

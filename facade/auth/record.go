@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -23,7 +22,7 @@ const (
 const (
 	causeSignIn  = "sign_in"
 	causeExpiry  = "expiry"
-	causeRefused = "refused" // a service answered 401 to the access token before
+	causeRefused = "refused" // a service responded 401 to the access token before
 )
 
 // maxLifetime caps expires_in, so that no sum of times overflows.
@@ -68,8 +67,6 @@ func (e *ended) reauth(key string) *ReauthError {
 	return &ReauthError{Key: key, Reason: cmp.Or(e.Why, reasonOf(e.Code, "")), Code: e.Code, At: e.At}
 }
 
-var errRecord = errors.New("the stored record cannot be read")
-
 // parseRecord reads a stored record; nil stands for none. Its errors repeat
 // nothing of the data.
 func parseRecord(data []byte) (*record, error) {
@@ -78,13 +75,13 @@ func parseRecord(data []byte) (*record, error) {
 	}
 	var r record
 	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, fmt.Errorf("%w: it is not a session record (signing in again replaces it)", errRecord)
+		return nil, fmt.Errorf("it is not a session record: %w", ErrCorruptRecord)
 	}
 	switch {
 	case r.Format > recordFormat:
-		return nil, fmt.Errorf("%w: it has format %d, this version of credkit knows up to %d: update this program", errRecord, r.Format, recordFormat)
+		return nil, fmt.Errorf("the stored record has format %d, this version of credkit knows up to %d: update this program", r.Format, recordFormat)
 	case r.Format < 1 || r.Version == "" || r.Kind == "":
-		return nil, fmt.Errorf("%w: it is not a session record (signing in again replaces it)", errRecord)
+		return nil, fmt.Errorf("it is not a session record: %w", ErrCorruptRecord)
 	}
 	// Records of before may hold one: it is renewed.
 	if !sendable(r.AccessToken) {
@@ -103,7 +100,7 @@ func (r *record) encode() ([]byte, error) { return json.Marshal(r) }
 func newVersion() string { return rand.Text() }
 
 // issue makes the record of tokens that were asked for at asked.
-func issue(kind, issuer, clientID, cause string, a answer, asked time.Time) *record {
+func issue(kind, issuer, clientID, cause string, a response, asked time.Time) *record {
 	r := &record{
 		Format: recordFormat, Kind: kind, Version: newVersion(), Issuer: issuer, ClientID: clientID,
 		AccessToken: a.access, RefreshToken: a.refresh, IssuedAt: asked.UTC().Round(0), Cause: cause,
@@ -121,9 +118,9 @@ func issue(kind, issuer, clientID, cause string, a answer, asked time.Time) *rec
 	return r
 }
 
-// rotate makes the record that follows r. An answer without a refresh token
+// rotate makes the record that follows r. A response without a refresh token
 // keeps the old one (RFC 6749 section 6).
-func (r *record) rotate(a answer, asked time.Time, cause string) *record {
+func (r *record) rotate(a response, asked time.Time, cause string) *record {
 	next := issue(r.Kind, r.Issuer, r.ClientID, cause, a, asked)
 	next.SignedInAt = r.SignedInAt
 	if next.RefreshToken == "" {

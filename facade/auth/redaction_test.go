@@ -35,11 +35,11 @@ func TestATokenErrorKeepsItsCause(t *testing.T) {
 	} {
 		e := Endpoint{Service: "cosmic", Origin: "https://api.example.com", TokenURL: "https://api.example.com/auth/v1/oauth/token",
 			HTTPClient: &http.Client{Transport: tripFunc(func(*http.Request) (*http.Response, error) { return nil, errors.New(cause) })}}
-		p, err := newPoster(e, client{id: "id", secret: newSecret("hunter2"), method: AuthPost})
+		p, err := newTokenEndpoint(e, client{id: "id", secret: newSecret("hunter2"), method: AuthPost})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, te := p.post(t.Context(), "client_credentials", map[string][]string{})
+		_, te := p.request(t.Context(), "client_credentials", map[string][]string{})
 		if te == nil || !strings.Contains(te.Error(), e.TokenURL) || !strings.HasSuffix(te.Error(), ": "+cause) {
 			t.Errorf("%s: %v", cause, te)
 		}
@@ -63,7 +63,7 @@ func TestNoSecretOfATokenRequestIsRepeated(t *testing.T) {
 				return nil, fmt.Errorf("trace: %s %v", r.Form.Encode()+secret, r.Header)
 			},
 			"in an error of the body": func(*tokenServer, *http.Request) (*http.Response, error) {
-				return answerOf(200, "", errReader{errors.New("read: " + secret)}), nil
+				return responseOf(200, "", errReader{errors.New("read: " + secret)}), nil
 			},
 		} {
 			t.Run(kind+" "+where, func(t *testing.T) {
@@ -76,15 +76,15 @@ func TestNoSecretOfATokenRequestIsRepeated(t *testing.T) {
 						if err != nil {
 							t.Fatal(err)
 						}
-						p, err := newPoster(s.endpoint(), c)
+						p, err := newTokenEndpoint(s.endpoint(), c)
 						if err != nil {
 							t.Fatal(err)
 						}
 						for range 2 {
 							s.then(st)
 						}
-						_, te := p.post(t.Context(), "refresh_token", map[string][]string{"refresh_token": {secret}})
-						_, tc := p.post(t.Context(), "authorization_code", map[string][]string{"code": {secret}, "code_verifier": {secret}})
+						_, te := p.request(t.Context(), "refresh_token", map[string][]string{"refresh_token": {secret}})
+						_, tc := p.request(t.Context(), "authorization_code", map[string][]string{"code": {secret}, "code_verifier": {secret}})
 						out.Print(te, tc)
 						if found := out.Find(secret); len(found) > 0 {
 							t.Errorf("%s: %q in\n%v", method, found, te)

@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// flightBudget is how long a flight that callers wait for goes on trying.
+	// renewalBudget is how long a renewal that callers wait for goes on trying.
 	// A request or a save that it has begun may end later.
-	flightBudget = 30 * time.Second
-	// maxAttempts bounds the token requests of one flight.
+	renewalBudget = 30 * time.Second
+	// maxAttempts bounds the token requests of one renewal.
 	maxAttempts = 4
 	// lockWait is how long one attempt waits for the key's lock, earlyLockWait
 	// how long one that nobody waits for does, before it gives way.
@@ -22,9 +22,14 @@ const (
 	earlyLockWait = 2 * time.Second
 )
 
-var errContract = errors.New("it did not run the update exactly once: its implementation breaks the Store contract")
+func (r reason) lockWait() time.Duration {
+	if r.early {
+		return earlyLockWait
+	}
+	return lockWait
+}
 
-// newPause makes the delays between the attempts of a flight.
+// newPause makes the delays between the attempts of a renewal.
 func newPause() *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{InitialInterval: 250 * time.Millisecond, RandomizationFactor: 0.3, Multiplier: 2, MaxInterval: 5 * time.Second}
 }
@@ -41,38 +46,42 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// refresh is one flight: attempts, and pauses between them. ctx ends when
+// renew is one renewal: attempts, and pauses between them. ctx ends when
 // nothing new may begin.
-func (s *session) refresh(ctx context.Context, f *flight) (*lease, error) {
-	l, err := persist(ctx, f.early, func(ctx context.Context) (*lease, error) { return s.attempt(ctx, f) })
+func (s *session) renew(ctx context.Context, r *renewal) (*cachedToken, error) {
+	t, err := retryRenewal(ctx, r.early, func(ctx context.Context) (*cachedToken, error) { return s.attempt(ctx, r) })
 	switch {
 	case err == nil, errors.Is(err, errBusy), isFinal(err):
-		return l, err
+		return t, err
 	case ctx.Err() != nil:
 		return nil, ErrClosed
 	}
-	err = s.failure(err)
-	f.changes = append(f.changes, s.change(ChangeFailed, s.current.Load(), err))
+	var te *TokenError
+	if errors.As(err, &te) && te.outcome == misconfigured {
+		err = &ConfigError{Problem: fmt.Sprintf("the sign-in service does not accept the app %q", s.all.client.id), Err: te,
+			Remedy: s.all.client.remedy() + "; the session is kept"}
+	}
+	r.changes = append(r.changes, s.change(ChangeFailed, s.cache.current.Load(), err))
 	return nil, err
 }
 
-// persist attempts until it succeeds, its error is one that time does not
-// heal, or the flight's budget is spent. An early flight attempts once.
-func persist(ctx context.Context, early bool, attempt func(context.Context) (*lease, error)) (*lease, error) {
-	deadline := time.Now().Add(flightBudget)
+// retryRenewal attempts until it succeeds, the error is one that waiting does
+// not cure, or the budget is spent. An early renewal attempts once.
+func retryRenewal(ctx context.Context, early bool, attempt func(context.Context) (*cachedToken, error)) (*cachedToken, error) {
+	deadline := time.Now().Add(renewalBudget)
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	pause := newPause()
 	for n := 1; ; n++ {
-		l, err := attempt(ctx)
+		t, err := attempt(ctx)
 		if err == nil || early || n == maxAttempts {
-			return l, err
+			return t, err
 		}
 		wait := pause.NextBackOff()
 		var te *TokenError
 		var se *StoreError
 		switch {
-		case errors.As(err, &te) && te.outcome.again():
+		case errors.As(err, &te) && te.outcome.retryable():
 			wait = max(wait, te.RetryAfter)
 		case errors.As(err, &se):
 		default:
@@ -86,62 +95,145 @@ func persist(ctx context.Context, early bool, attempt func(context.Context) (*le
 
 // attempt goes once through the state table of decide.go: at most one lock
 // and one token request.
-func (s *session) attempt(ctx context.Context, f *flight) (*lease, error) {
-	// pending: nothing is sent until the store has caught up.
+func (s *session) attempt(ctx context.Context, r *renewal) (*cachedToken, error) {
+	// pending: nothing is sent until the store has the last tokens.
 	if u := s.pending.Load(); u != nil {
-		changes, err := s.settle(ctx)
-		f.changes = append(f.changes, changes...)
+		changes, err := s.flushPending(ctx)
+		r.changes = append(r.changes, changes...)
 		switch {
 		case err != nil && u.record.Ended != nil:
-			return s.over(u.record, f.rejected)
+			return s.endedToken(u.record, r.rejected)
 		case err != nil:
 			return nil, err
 		}
 	}
-	// What can be answered without the lock is.
+	// Another process may have renewed it: that needs no lock.
 	data, err := load(ctx, s.all.store, s.key)
 	if err != nil {
 		return nil, storeError("load", s.key, err)
 	}
-	r, err := parseRecord(data)
+	stored, err := parseRecord(data)
 	if err != nil {
 		return nil, storeError("load", s.key, err)
 	}
-	v := s.view(f)
-	switch act := decide(r, v); {
-	case act != actSend:
-		return s.answer(r, act, f)
-	case f.spared:
+	switch do := decide(stored, s.view(r)); {
+	case do != actSend:
+		return s.withoutRequest(stored, do, r)
+	case r.cooling:
 		return nil, ErrRefused
 	}
-	return s.locked(ctx, f)
+	return s.refresh(ctx, r)
 }
 
-func (s *session) view(f *flight) view {
-	return view{kind: kindSession, issuer: s.issuer, clientID: s.all.client.id, held: f.held, rejected: f.rejected, now: time.Now()}
+func (s *session) view(r *renewal) view {
+	return view{kind: kindSession, issuer: s.issuer, clientID: s.all.client.id, held: r.held, rejected: r.rejected, now: time.Now()}
 }
 
-// answer carries out every action but actSend.
-func (s *session) answer(r *record, act action, f *flight) (*lease, error) {
-	switch act {
-	case actAdopt:
-		l := s.adopted(r)
-		if r.Ended != nil {
-			s.tellEnd(r, f)
-		} else {
-			f.changes = append(f.changes, s.change(ChangeAdopted, l, nil))
+// refresh locks the key, reads the record again, decides, sends the stored
+// refresh token, and saves what was granted before the lock is released.
+func (s *session) refresh(ctx context.Context, r *renewal) (*cachedToken, error) {
+	var (
+		stored, next *record
+		data         []byte // next, encoded
+		do           = actSend
+		requested    time.Duration
+	)
+	lockCtx, cancel := context.WithTimeout(ctx, r.lockWait())
+	defer cancel()
+	locked, err := lockedUpdate(lockCtx, s.all.store, s.key, func(ctx context.Context, current []byte) (_ []byte, err error) {
+		// We have the lock: another process may have renewed or ended the session
+		// while we waited for it.
+		if stored, err = parseRecord(current); err != nil {
+			return nil, storeError("load", s.key, err)
 		}
-		return l, nil
+		view := s.view(r)
+		if do = decide(stored, view); do != actSend {
+			return nil, nil
+		}
+		// ctx ends when the lock is lost, abort when Close has waited long enough.
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(s.all.abort, cancel)()
+		wall := time.Now()
+		requested = s.cache.now()
+		granted, te := s.endpoint.request(ctx, "refresh_token", url.Values{"refresh_token": {stored.RefreshToken}})
+		view.now = time.Now()
+		if next = successor(stored, view, granted, te, wall); next == nil {
+			return nil, te
+		}
+		data, err = next.encode()
+		return data, err
+	})
+	switch {
+	case !locked && lockCtx.Err() != nil && r.early:
+		return nil, errBusy
+	case !locked && lockCtx.Err() != nil:
+		return nil, storeError("lock", s.key, fmt.Errorf("another process has had it for %s: %w", r.lockWait(), err))
+	case !locked:
+		return nil, storeError("lock", s.key, err)
+	case do != actSend:
+		return s.withoutRequest(stored, do, r)
+	case next == nil:
+		return nil, err
+	case next.Ended != nil && errors.Is(err, ErrConflict):
+		// Another process has renewed the session meanwhile: what the server
+		// refused is not the session's current token.
+		return nil, storeError("lock", s.key, err)
+	}
+	// The server has rotated or ended the session. If that is not saved (err), it
+	// stays pending.
+	var t *cachedToken
+	if next.Ended == nil {
+		t = s.cache.fromResponse(next, requested)
+	}
+	if err != nil {
+		r.changes = append(r.changes, s.change(ChangePending, t, unsavedError(s.key, fatePending, err)))
+		s.retrySave(&unsaved{record: next, data: data, from: stored.Version, err: err, at: time.Now()})
+	}
+	if next.Ended != nil {
+		s.notifyEnded(next, r)
+		return s.endedToken(next, r.rejected)
+	}
+	if err == nil {
+		r.changes = append(r.changes, s.change(ChangeRotated, t, nil))
+	}
+	// Only now that it is saved does it matter whether the rest can be used.
+	if next.AccessToken == "" {
+		return nil, &TokenError{URL: s.issuer, Grant: "refresh_token", Status: 200, Problem: "the response holds a refresh token, which is saved, but no access token that can be used", outcome: ambiguous}
+	}
+	return t, nil
+}
+
+// withoutRequest carries out every action but actSend.
+func (s *session) withoutRequest(stored *record, do action, r *renewal) (*cachedToken, error) {
+	switch do {
+	case actAdopt:
+		t := s.cache.fromStore(stored)
+		if stored.Ended != nil {
+			s.notifyEnded(stored, r)
+		} else {
+			r.changes = append(r.changes, s.change(ChangeAdopted, t, nil))
+		}
+		return t, nil
 	case actEnded:
-		s.tellEnd(r, f)
-		return nil, r.Ended.reauth(s.key)
+		s.notifyEnded(stored, r)
+		return nil, stored.Ended.reauth(s.key)
 	case actStuck:
-		return nil, &ReauthError{Key: s.key, Reason: ReasonNoRefreshToken, At: r.ExpiresAt}
+		return nil, &ReauthError{Key: s.key, Reason: ReasonNoRefreshToken, At: stored.ExpiresAt}
 	case actForeign:
-		return nil, foreign(s.key, r, s.view(f))
+		return nil, foreign(s.key, stored, s.view(r))
 	default:
 		return nil, &ReauthError{Key: s.key, Reason: ReasonNotSignedIn}
 	}
+}
+
+// endedToken returns the access token of a session that has ended, which is
+// good until it expires, or the error.
+func (s *session) endedToken(ended *record, rejected string) (*cachedToken, error) {
+	if ended.usable(time.Now()) && ended.AccessToken != rejected {
+		return s.cache.fromStore(ended), nil
+	}
+	return nil, ended.Ended.reauth(s.key)
 }
 
 // foreign says why a record cannot be used here.
@@ -157,117 +249,4 @@ func foreign(key string, r *record, v view) error {
 		}
 	}
 	return e
-}
-
-// tellEnd notes the end of a session, once for each end.
-func (s *session) tellEnd(r *record, f *flight) {
-	if s.endTold == r.Version {
-		return
-	}
-	s.endTold = r.Version
-	f.changes = append(f.changes, s.change(ChangeEnded, nil, r.Ended.reauth(s.key)))
-}
-
-// An exchange is what happened under one lock.
-type exchange struct {
-	act   action  // what was decided on stored
-	store *record // what was stored
-	next  *record // what follows it, nil if nothing does
-	data  []byte  // next, encoded
-	asked time.Duration
-	err   error // of the token request, or of reading the record
-	ran   bool
-}
-
-// locked takes the lock, decides there, and if that says so sends the stored
-// refresh token and saves what comes back, all in one Update.
-func (s *session) locked(ctx context.Context, f *flight) (*lease, error) {
-	wait := lockWait
-	if f.early {
-		wait = earlyLockWait
-	}
-	lockCtx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	var x exchange
-	err := update(lockCtx, s.all.store, s.key, func(ctx context.Context, current []byte) ([]byte, error) {
-		if x.ran { // a store that calls twice must not make it two requests
-			return nil, errContract
-		}
-		x = s.exchange(ctx, current, f)
-		return x.data, x.err
-	})
-	switch {
-	case !x.ran && err == nil:
-		return nil, storeError("lock", s.key, errContract)
-	case !x.ran && f.early && lockCtx.Err() != nil:
-		return nil, errBusy
-	case !x.ran && lockCtx.Err() != nil:
-		return nil, storeError("lock", s.key, fmt.Errorf("another process has had it for %s: %w", wait, err))
-	case !x.ran:
-		return nil, storeError("lock", s.key, err)
-	case x.act != actSend:
-		if x.err == nil {
-			return s.answer(x.store, x.act, f)
-		}
-		return nil, storeError("load", s.key, x.err)
-	case x.next == nil:
-		return nil, x.err
-	}
-	return s.exchanged(x, err, f)
-}
-
-// exchange is what runs under the lock. ctx ends when the lock is lost.
-func (s *session) exchange(ctx context.Context, current []byte, f *flight) exchange {
-	x := exchange{ran: true}
-	if x.store, x.err = parseRecord(current); x.err != nil {
-		return x
-	}
-	v := s.view(f)
-	if x.act = decide(x.store, v); x.act != actSend {
-		return x
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(s.all.abort, cancel)()
-	x.asked = s.now()
-	asked := time.Now()
-	a, te := s.poster.post(ctx, "refresh_token", url.Values{"refresh_token": {x.store.RefreshToken}})
-	v.now = time.Now()
-	if x.next = follow(x.store, v, a, te, asked); x.next == nil {
-		x.err = te
-		return x
-	}
-	x.data, x.err = x.next.encode()
-	return x
-}
-
-// exchanged publishes what an exchange led to. saveErr is not nil if the store
-// may not have taken it: then it stays pending.
-func (s *session) exchanged(x exchange, saveErr error, f *flight) (*lease, error) {
-	if x.next.Ended != nil && errors.Is(saveErr, ErrConflict) {
-		// Another process has gone on with the session meanwhile: what the server
-		// refused is a token of its past.
-		return nil, storeError("lock", s.key, saveErr)
-	}
-	var l *lease
-	if x.next.Ended == nil {
-		l = s.issued(x.next, x.asked)
-	}
-	if saveErr != nil {
-		u := &unsaved{record: x.next, data: x.data, from: x.store.Version, err: saveErr, at: time.Now()}
-		f.changes = append(f.changes, s.change(ChangePending, l, unsavedError(s.key, fatePending, saveErr)))
-		s.keep(u)
-	}
-	if x.next.Ended != nil {
-		s.tellEnd(x.next, f)
-		return s.over(x.next, f.rejected)
-	}
-	if saveErr == nil {
-		f.changes = append(f.changes, s.change(ChangeRotated, l, nil))
-	}
-	// Saved; now it may be judged.
-	if x.next.AccessToken == "" {
-		return nil, &TokenError{URL: s.issuer, Grant: "refresh_token", Status: 200, Problem: "the answer holds a refresh token, which is saved, but no access token that can be used", outcome: ambiguous}
-	}
-	return l, nil
 }

@@ -114,7 +114,7 @@ func TestFleetChild(t *testing.T) {
 func (o order) work(ctx context.Context) (report, error) {
 	var r report
 	refreshed := make(chan struct{}, 1<<16)
-	sessions, src, closeStore, err := o.open(auth.OnChange(func(c auth.Change) {
+	sessions, src, closeStore, err := o.open(auth.WithOnChange(func(c auth.Change) {
 		if c.Kind == auth.ChangeRotated {
 			refreshed <- struct{}{}
 		}

@@ -50,7 +50,7 @@ func TestASignOutIsNotUndoneByASignInBeforeIt(t *testing.T) {
 }
 
 func TestAByteOrderMarkCostsNoRotation(t *testing.T) {
-	if a := readAnswer([]byte("\ufeff"+`{"access_token":"a=","refresh_token":"r="}`), true); a.refresh != "r=" || a.access != "a=" {
+	if a := parseResponse([]byte("\ufeff"+`{"access_token":"a=","refresh_token":"r="}`), true); a.refresh != "r=" || a.access != "a=" {
 		t.Errorf("access %q, refresh %q", a.access, a.refresh)
 	}
 }

@@ -84,10 +84,10 @@ func TestAFailedSaveAtEveryRotationInTurn(t *testing.T) {
 
 // crash forgets a process's memory: its pending saves never happen.
 func crash(p *process) {
-	for _, o := range p.all() {
+	for _, o := range p.allOpen() {
 		o.pending.Store(nil)
 	}
-	p.tasks.close()
+	p.background.close()
 	p.Sessions.stop()
 	p.kill()
 	synctest.Wait()

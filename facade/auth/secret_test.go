@@ -69,7 +69,7 @@ func TestNoSecretIsPrinted(t *testing.T) {
 		e.Logger = logger
 		app := App{ClientID: "app-1", ClientSecret: secretClient, AuthMethod: AuthPost}
 		store := &faultyStore{Store: NewMemoryStore(), saveErr: errors.New("cannot save access_token=" + secretPassword)}
-		sessions, err := NewSessions(store, app, OnChange(func(c Change) { out.Print(c) }), WithLogger(logger))
+		sessions, err := NewSessions(store, app, WithOnChange(func(c Change) { out.Print(c) }), WithLogger(logger))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func TestNoSecretIsPrinted(t *testing.T) {
 				return nil, fmt.Errorf("proxy: POST body refresh_token=%s&client_secret=%s failed", secretRefresh, url.QueryEscape(secretClient))
 			},
 			"cut body": func(*tokenServer, *http.Request) (*http.Response, error) {
-				return answerOf(200, "", io.MultiReader(strings.NewReader(good[:30]), errReader{errors.New("read: Bearer " + secretAccess)})), nil
+				return responseOf(200, "", io.MultiReader(strings.NewReader(good[:30]), errReader{errors.New("read: Bearer " + secretAccess)})), nil
 			},
 			"dead": says(400, "application/json", fmt.Sprintf(`{"error":"invalid_grant","error_description":%q}`, secretRefresh)),
 		}

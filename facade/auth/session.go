@@ -2,28 +2,27 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 )
 
-// A session is one key bound to one endpoint, as this process has it: a
-// keeper of the current access token, whose renewals are in refresh.go.
+// A session is one key bound to one endpoint, as this process has it. It is the
+// [Source] of [Sessions.Key]; refresh.go renews it.
 type session struct {
-	keeper
-	all    *Sessions
-	key    string
-	issuer string
-	poster *poster
-	logger *slog.Logger
+	all      *Sessions
+	key      string
+	issuer   string
+	endpoint *tokenEndpoint
+	logger   *slog.Logger
+	cache    tokenCache
 
 	// pending is the successor of the stored record while it is not saved.
 	pending atomic.Pointer[unsaved]
-	saving  chan struct{} // held by who tries to save it
-	// endTold is the version whose end was told of. Flights alone touch it.
-	endTold string
+	saving  chan struct{} // has an element while somebody tries to save it
+	// endedVersion is the version whose end was reported. Renewals alone touch it.
+	endedVersion string
 }
 
 // unsaved is a record that the store failed to take, and the version that it
@@ -40,20 +39,28 @@ func newSession(all *Sessions, key string, e Endpoint) (*session, error) {
 	if e.AuthorizeURL == "" {
 		return nil, &ConfigError{Problem: fmt.Sprintf("%s has no sign-in for people (Endpoint.AuthorizeURL is empty), so no session", serviceName(e)), Remedy: "use ClientCredentials"}
 	}
-	p, err := newPoster(e, all.client)
+	endpoint, err := newTokenEndpoint(e, all.client)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{all: all, key: key, issuer: p.url, poster: p, logger: all.logger, saving: make(chan struct{}, 1)}
+	s := &session{all: all, key: key, issuer: endpoint.url, endpoint: endpoint, logger: all.logger, saving: make(chan struct{}, 1)}
 	if s.logger == nil {
 		s.logger = e.Logger
 	}
-	s.keeper.what = fmt.Sprintf("session %q", key)
-	s.keeper.base = all.base
-	s.keeper.tasks = all.tasks
-	s.keeper.fetch = s.refresh
-	s.keeper.tell = func(c Change) { all.tell(s.logger, c) }
+	s.cache.name = fmt.Sprintf("session %q", key)
+	s.cache.base = all.base
+	s.cache.background = all.background
+	s.cache.renew = s.renew
+	s.cache.notify = func(c Change) { all.notify(s.logger, c) }
 	return s, nil
+}
+
+// Token implements [Source].
+func (s *session) Token(ctx context.Context) (Token, error) { return s.cache.token(ctx) }
+
+// Renew implements [Renewer].
+func (s *session) Renew(ctx context.Context, rejected Token) (Token, error) {
+	return s.cache.get(ctx, rejected)
 }
 
 // String names the session, without secrets.
@@ -65,50 +72,67 @@ func (s *session) GoString() string { return s.String() }
 // SessionKey returns the session's key in the store: see [SessionKey].
 func (s *session) SessionKey() string { return s.key }
 
-// restart goes on with a record that was just saved, or with nothing.
-func (s *session) restart(r *record) {
+// reset goes on with a record that was just saved, or with nothing.
+func (s *session) reset(r *record) {
 	s.pending.Store(nil)
 	if r == nil || r.Issuer != s.issuer || !r.usable(time.Now()) {
-		s.reset(nil) // the next need finds out what is stored
+		s.cache.reset(nil) // the next call reads the store
 		return
 	}
-	s.reset(s.adopted(r))
+	s.cache.reset(s.cache.fromStore(r))
 }
 
-func (s *session) change(kind ChangeKind, l *lease, err error) Change {
+func (s *session) change(kind ChangeKind, t *cachedToken, err error) Change {
 	c := Change{Key: s.key, Kind: kind, At: time.Now(), Err: err}
-	if l != nil {
-		c.ExpiresAt = l.token.Expires()
+	if t != nil {
+		c.ExpiresAt = t.token.Expires()
 	}
 	return c
 }
 
-// keep holds on to a record that the store failed to take, and goes on trying
-// to save it.
-func (s *session) keep(u *unsaved) {
+// notifyEnded notes the end of a session, once for each end.
+func (s *session) notifyEnded(ended *record, r *renewal) {
+	if s.endedVersion == ended.Version {
+		return
+	}
+	s.endedVersion = ended.Version
+	r.changes = append(r.changes, s.change(ChangeEnded, nil, ended.Ended.reauth(s.key)))
+}
+
+// retrySave makes u the pending record and goes on trying to save it in the
+// background.
+func (s *session) retrySave(u *unsaved) {
 	s.pending.Store(u)
-	s.tasks.start(func(quit context.Context) {
-		for pause := newPause(); ; {
-			if !sleep(quit, pause.NextBackOff()) {
-				return // Close takes over
-			}
-			if s.pending.Load() != u {
-				return
-			}
-			changes, err := s.settle(quit)
-			for _, c := range changes {
-				s.tell(c)
-			}
-			if err == nil {
+	s.all.background.start(func(ctx context.Context) {
+		for pause := newPause(); sleep(ctx, pause.NextBackOff()) && s.pending.Load() == u; {
+			if s.tryFlush(ctx) {
 				return
 			}
 		}
 	})
 }
 
-// settle tries once to save the pending record, if there is one. If the store
-// has moved on, the record is dropped and what is stored is adopted.
-func (s *session) settle(ctx context.Context) ([]Change, error) {
+// flush tries to save the pending record until it is saved or ctx ends.
+func (s *session) flush(ctx context.Context) {
+	for pause := newPause(); s.pending.Load() != nil; {
+		if s.tryFlush(ctx) || !sleep(ctx, pause.NextBackOff()) {
+			return
+		}
+	}
+}
+
+// tryFlush is flushPending for nobody who waits: it reports the changes.
+func (s *session) tryFlush(ctx context.Context) (ok bool) {
+	changes, err := s.flushPending(ctx)
+	for _, c := range changes {
+		s.cache.notify(c)
+	}
+	return err == nil
+}
+
+// flushPending tries once to save the pending record, if there is one. If the
+// store has moved on, the record is dropped and what is stored is adopted.
+func (s *session) flushPending(ctx context.Context) ([]Change, error) {
 	if s.pending.Load() == nil {
 		return nil, nil
 	}
@@ -122,64 +146,27 @@ func (s *session) settle(ctx context.Context) ([]Change, error) {
 	if u == nil {
 		return nil, nil
 	}
-	var verdict saveAction
-	fault := errContract // until f has run
+	var do saveAction
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
-	err := update(ctx, s.all.store, s.key, func(_ context.Context, current []byte) ([]byte, error) {
-		var stored *record
-		if stored, fault = parseRecord(current); fault != nil {
-			return nil, fault
+	_, err := lockedUpdate(ctx, s.all.store, s.key, func(_ context.Context, current []byte) ([]byte, error) {
+		stored, err := parseRecord(current)
+		if err != nil {
+			return nil, err
 		}
-		if verdict = decideSave(stored, u.from, u.record.Version); verdict == saveNow {
+		if do = decideSave(stored, u.from, u.record.Version); do == saveNow {
 			return u.data, nil
 		}
 		return nil, nil
 	})
-	if err == nil {
-		err = fault // the store has kept quiet about it
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, unsavedError(s.key, fatePending, err)
-	}
-	if !s.pending.CompareAndSwap(u, nil) {
+	case !s.pending.CompareAndSwap(u, nil):
 		return nil, nil // a sign-in came in between
-	}
-	if verdict == saveMoved {
-		s.kick()
+	case do == saveMoved:
+		s.cache.startEarly()
 		return nil, nil
 	}
-	return []Change{s.change(ChangeSaved, s.current.Load(), nil)}, nil
-}
-
-// saveAtLast tries to save the pending record until it is saved or ctx ends.
-func (s *session) saveAtLast(ctx context.Context) {
-	for pause := newPause(); s.pending.Load() != nil; {
-		changes, err := s.settle(ctx)
-		for _, c := range changes {
-			s.tell(c)
-		}
-		if err == nil || !sleep(ctx, pause.NextBackOff()) {
-			return
-		}
-	}
-}
-
-// over answers for a session that has ended: its access token to its end,
-// then the error.
-func (s *session) over(r *record, rejected string) (*lease, error) {
-	if r.usable(time.Now()) && r.AccessToken != rejected {
-		return s.adopted(r), nil
-	}
-	return nil, r.Ended.reauth(s.key)
-}
-
-// failure turns the error of a flight into what callers get.
-func (s *session) failure(err error) error {
-	var te *TokenError
-	if errors.As(err, &te) && te.outcome == misconfigured {
-		return &ConfigError{Problem: fmt.Sprintf("the sign-in service does not accept the app %q", s.all.client.id), Err: te,
-			Remedy: s.all.client.remedy() + "; the session is kept"}
-	}
-	return err
+	return []Change{s.change(ChangeSaved, s.cache.current.Load(), nil)}, nil
 }

@@ -26,10 +26,10 @@ type Sessions struct {
 	onEach []func(Change)
 	base   time.Time
 
-	tasks *tasks
-	stop  context.CancelFunc // ends tasks.quit
-	abort context.Context    // ends when requests in flight are to be cut
-	kill  context.CancelFunc
+	background *background
+	stop       context.CancelFunc // ends background.quit
+	abort      context.Context    // ends when requests in flight are to be cut
+	kill       context.CancelFunc
 
 	replacing keylock.Set // held by sign-ins and sign-outs of a key
 
@@ -48,10 +48,10 @@ type SessionsOption func(*Sessions) error
 // the changes happened (Change.At has that), and [Sessions.Close] waits for
 // it: it must return, and must not call Close. A panic of f is logged, with its
 // stack, and ends nothing.
-func OnChange(f func(Change)) SessionsOption {
+func WithOnChange(f func(Change)) SessionsOption {
 	return func(s *Sessions) error {
 		if f == nil {
-			return &ConfigError{Problem: "OnChange was given no function", Remedy: "leave the option out"}
+			return &ConfigError{Problem: "WithOnChange was given no function", Remedy: "leave the option out"}
 		}
 		s.onEach = append(s.onEach, f)
 		return nil
@@ -87,7 +87,7 @@ func NewSessions(store Store, app App, opts ...SessionsOption) (*Sessions, error
 		}
 	}
 	quit, stop := context.WithCancel(context.Background())
-	s.tasks, s.stop = &tasks{quit: quit}, stop
+	s.background, s.stop = &background{quit: quit}, stop
 	s.abort, s.kill = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -99,7 +99,7 @@ func (s *Sessions) String() string { return fmt.Sprintf("auth.Sessions(%q)", s.c
 func (s *Sessions) GoString() string { return s.String() }
 
 // Key returns the credentials of the session under key, which need not exist
-// yet: until somebody signs in under it, its source answers *ReauthError. Any
+// yet: until somebody signs in under it, its source returns a *ReauthError. Any
 // non-empty key will do; a worker's id, say. The sources implement [Renewer].
 // A key that was used takes about 2 KB of memory for as long as s is in use.
 func (s *Sessions) Key(key string) Credentials { return sessionCredentials{s, key} }
@@ -141,8 +141,8 @@ func (s *Sessions) session(key string, e Endpoint) (*session, error) {
 	return o, nil
 }
 
-// of returns the sessions under key that this process has in use.
-func (s *Sessions) of(key string) []*session {
+// openUnder returns the sessions under key that this process has in use.
+func (s *Sessions) openUnder(key string) []*session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Values(s.open[key]))
@@ -172,7 +172,7 @@ func (s *Sessions) SignIn(ctx context.Context, key string, g Grant) error {
 	if err := s.switchTo(ctx, key, data, r); err != nil {
 		return unsavedError(key, fateSignedIn, err)
 	}
-	s.tell(s.logger, Change{Key: key, Kind: ChangeSignedIn, At: time.Now(), ExpiresAt: r.ExpiresAt})
+	s.notify(s.logger, Change{Key: key, Kind: ChangeSignedIn, At: time.Now(), ExpiresAt: r.ExpiresAt})
 	return nil
 }
 
@@ -185,8 +185,7 @@ func (s *Sessions) CheckStore(ctx context.Context, key string) error {
 	if key == "" {
 		return &ConfigError{Problem: "a session needs a key", Remedy: "give CheckStore a key that is not empty"}
 	}
-	err := s.store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) { return nil, nil })
-	if err != nil {
+	if _, err := lockedUpdate(ctx, s.store, key, func(context.Context, []byte) ([]byte, error) { return nil, nil }); err != nil {
 		return storeError("lock", key, err)
 	}
 	return nil
@@ -202,7 +201,7 @@ func (s *Sessions) Forget(ctx context.Context, key string) error {
 	if err := s.switchTo(ctx, key, []byte{}, nil); err != nil {
 		return storeError("delete", key, err)
 	}
-	s.tell(s.logger, Change{Key: key, Kind: ChangeForgotten, At: time.Now()})
+	s.notify(s.logger, Change{Key: key, Kind: ChangeForgotten, At: time.Now()})
 	return nil
 }
 
@@ -218,8 +217,8 @@ func (s *Sessions) switchTo(ctx context.Context, key string, data []byte, r *rec
 	if err := s.replace(ctx, key, data); err != nil {
 		return err
 	}
-	for _, o := range s.of(key) {
-		o.restart(r)
+	for _, o := range s.openUnder(key) {
+		o.reset(r)
 	}
 	return nil
 }
@@ -228,14 +227,7 @@ func (s *Sessions) replace(ctx context.Context, key string, data []byte) error {
 	if len(data) == 0 {
 		return deleteRecord(ctx, s.store, key)
 	}
-	ran := false
-	err := s.store.Update(ctx, key, func(context.Context, []byte) ([]byte, error) {
-		ran = true
-		return data, nil
-	})
-	if err == nil && !ran {
-		return errContract
-	}
+	_, err := lockedUpdate(ctx, s.store, key, func(context.Context, []byte) ([]byte, error) { return data, nil })
 	return err
 }
 
@@ -258,35 +250,35 @@ func (s *Sessions) Keys(ctx context.Context) iter.Seq2[string, error] {
 
 // Close starts nothing new, waits for token requests in flight, and for
 // pending saves, and leaves no goroutine. Access tokens at hand are still
-// handed out to their end; what would need a request answers [ErrClosed]. If
+// handed out to their end; what would need a request returns [ErrClosed]. If
 // ctx ends first, requests are cut and its error comes back at once, together
 // with a *StoreError for every session whose last tokens could not be saved.
 // A second call waits as well.
 func (s *Sessions) Close(ctx context.Context) error {
-	s.tasks.close()
+	s.background.close()
 	s.stop()
 	defer s.kill()
-	var saves tasks
-	s.saveAtLast(ctx, &saves)
-	if err := s.tasks.wait(ctx); err != nil {
+	var saves background
+	s.flush(ctx, &saves)
+	if err := s.background.wait(ctx); err != nil {
 		return errors.Join(append([]error{fmt.Errorf("auth: closing sessions: token requests were still in flight: %w", err)}, s.unsaved()...)...)
 	}
-	s.saveAtLast(ctx, &saves) // what requests in flight have left
-	_ = saves.wait(ctx)       // what is not saved by then is told of
+	s.flush(ctx, &saves) // what requests in flight have left
+	_ = saves.wait(ctx)  // what is not saved by then is told of
 	return errors.Join(s.unsaved()...)
 }
 
-// saveAtLast begins to save what is pending, all sessions at once: one that
+// flush begins to save what is pending, all sessions at once: one that
 // cannot be saved, or a request in flight, takes no time from the others.
-func (s *Sessions) saveAtLast(ctx context.Context, saves *tasks) {
-	for _, o := range s.all() {
+func (s *Sessions) flush(ctx context.Context, saves *background) {
+	for _, o := range s.allOpen() {
 		if o.pending.Load() != nil {
-			saves.start(func(context.Context) { o.saveAtLast(ctx) })
+			saves.start(func(context.Context) { o.flush(ctx) })
 		}
 	}
 }
 
-func (s *Sessions) all() []*session {
+func (s *Sessions) allOpen() []*session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []*session
@@ -298,7 +290,7 @@ func (s *Sessions) all() []*session {
 
 func (s *Sessions) unsaved() []error {
 	var errs []error
-	for _, o := range s.all() {
+	for _, o := range s.allOpen() {
 		if p := o.pending.Load(); p != nil {
 			errs = append(errs, unsavedError(o.key, fateUnsaved, p.err))
 		}
@@ -309,7 +301,7 @@ func (s *Sessions) unsaved() []error {
 // tell logs a change and passes it on. A panic of a function, or of the
 // logger's handler, keeps nothing else from happening; it is logged where the
 // change is, or by slog's default, since nobody waits for it.
-func (s *Sessions) tell(l *slog.Logger, c Change) {
+func (s *Sessions) notify(l *slog.Logger, c Change) {
 	report := func(what string, f func()) {
 		err := safely(what, func() error {
 			f()
@@ -328,6 +320,6 @@ func (s *Sessions) tell(l *slog.Logger, c Change) {
 		report("a logger", func() { c.log(l) })
 	}
 	for _, f := range s.onEach {
-		report("an OnChange function", func() { f(c) })
+		report("a WithOnChange function", func() { f(c) })
 	}
 }

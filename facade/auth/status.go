@@ -69,7 +69,7 @@ func (s *Sessions) Status(ctx context.Context, key string) (Status, error) {
 	if r != nil {
 		st.describe(r)
 	}
-	for _, o := range s.of(key) {
+	for _, o := range s.openUnder(key) {
 		if u := o.pending.Load(); u != nil {
 			st.describe(u.record)
 			if u.record.Ended == nil {
@@ -77,7 +77,7 @@ func (s *Sessions) Status(ctx context.Context, key string) (Status, error) {
 			}
 			st.LastError, st.LastErrorAt = unsavedError(key, fatePending, u.err).Error(), u.at
 		}
-		if at, err := o.lastFailure(); err != nil && at.After(st.LastErrorAt) {
+		if at, err := o.cache.lastFailure(); err != nil && at.After(st.LastErrorAt) {
 			st.LastError, st.LastErrorAt = err.Error(), at
 		}
 	}

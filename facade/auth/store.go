@@ -3,7 +3,11 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"sync"
+
+	"github.com/credkit/credkit-go/facade/auth/internal/keylock"
 )
 
 // Store keeps one opaque record a key, durably, for any number of goroutines
@@ -66,28 +70,147 @@ type Deleter interface {
 // seen what f returned; it is the one to go on with.
 var ErrConflict = errors.New("the lock was lost and another process has changed the record since")
 
-// ErrCorruptRecord is in the chain of an error about a record that is there
-// but cannot be read: damaged, cut short, or of another program. Such a
-// record is never overwritten; [Sessions.Forget] removes it.
-var ErrCorruptRecord = errors.New("the stored record cannot be read")
+// ErrCorruptRecord is in the chain of an error about a record that is there but
+// cannot be read: damaged, cut short, copied from another key, or of another
+// program. No renewal overwrites such a record, and a store may refuse a sign-in
+// in its place; [Sessions.Forget] removes it.
+var ErrCorruptRecord = errors.New("the stored record cannot be read: forget the session and sign in again")
 
 // errEmptyKey is the error of our stores for an empty key, which is always a
 // mistake: a variable that was never set.
 var errEmptyKey = errors.New("auth: the store key is empty")
 
+// errContract is the error of a store that breaks its contract.
+var errContract = errors.New("it did not run the update exactly once: its implementation breaks the Store contract")
+
+// lockedUpdate is s.Update for a store that may break its contract: f runs once
+// at most, and a panic of the store is an error. locked reports whether f has
+// run. An error of f comes back as it is; nil means that f has run without one
+// and that the store says that it has saved what f returned.
+func lockedUpdate(ctx context.Context, s Store, key string, f func(ctx context.Context, current []byte) ([]byte, error)) (locked bool, err error) {
+	var failed error // of f: a store may lose it
+	err = safely("the store", func() error {
+		return s.Update(ctx, key, func(ctx context.Context, current []byte) (next []byte, err error) {
+			if locked { // it must not lead to a second token request
+				return nil, errContract
+			}
+			locked = true
+			next, failed = f(ctx, current)
+			return next, failed
+		})
+	})
+	switch {
+	case failed != nil:
+		return true, failed
+	case err == nil && !locked:
+		return false, errContract
+	}
+	return locked, err
+}
+
+// load is s.Load; a panic is an error.
+func load(ctx context.Context, s Store, key string) (record []byte, err error) {
+	err = safely("the store", func() (err error) {
+		record, err = s.Load(ctx, key)
+		return err
+	})
+	return record, err
+}
+
 // deleteRecord deletes the record of key, also one that cannot be read if the
 // store can do that.
 func deleteRecord(ctx context.Context, s Store, key string) error {
 	if d, ok := s.(Deleter); ok {
-		return d.Delete(ctx, key)
+		return safely("the store", func() error { return d.Delete(ctx, key) })
 	}
-	ran := false
-	err := s.Update(ctx, key, func(context.Context, []byte) ([]byte, error) {
-		ran = true
-		return []byte{}, nil
-	})
-	if err == nil && !ran {
-		return errContract
-	}
+	_, err := lockedUpdate(ctx, s, key, func(context.Context, []byte) ([]byte, error) { return []byte{}, nil })
 	return err
+}
+
+// MemoryStore is a [Store] that forgets everything when the process ends. It
+// is meant for tests, and for sessions that may be lost. The zero MemoryStore
+// is empty and ready for use.
+type MemoryStore struct {
+	locks   keylock.Set
+	mu      sync.RWMutex
+	records map[string]secret // prints as an address
+}
+
+var _ Store = (*MemoryStore)(nil)
+
+// NewMemoryStore returns an empty store.
+func NewMemoryStore() *MemoryStore { return new(MemoryStore) }
+
+// Load returns a copy of the record of key, nil if there is none.
+func (s *MemoryStore) Load(ctx context.Context, key string) ([]byte, error) {
+	if key == "" {
+		return nil, errEmptyKey
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("auth: loading %q: %w", key, err)
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.record(key), nil
+}
+
+// Update runs f under the lock of key; see [Store]. A save cannot fail.
+func (s *MemoryStore) Update(ctx context.Context, key string, f func(ctx context.Context, current []byte) ([]byte, error)) error {
+	if key == "" {
+		return errEmptyKey
+	}
+	unlock, err := s.locks.Lock(ctx, key)
+	if err != nil {
+		return fmt.Errorf("auth: locking %q: %w", key, err)
+	}
+	defer unlock()
+	s.mu.RLock()
+	current := s.record(key)
+	s.mu.RUnlock()
+
+	next, err := f(context.WithoutCancel(ctx), current)
+	if err != nil || next == nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(next) == 0 {
+		delete(s.records, key)
+		return nil
+	}
+	if s.records == nil {
+		s.records = make(map[string]secret)
+	}
+	s.records[key] = newSecret(string(next))
+	return nil
+}
+
+// record returns a copy of the record of key, nil if there is none. s.mu is
+// held.
+func (s *MemoryStore) record(key string) []byte {
+	if r, found := s.records[key]; found {
+		return []byte(r.value())
+	}
+	return nil
+}
+
+// Keys walks the keys that were there when the walk began.
+func (s *MemoryStore) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		s.mu.RLock()
+		keys := make([]string, 0, len(s.records))
+		for key := range s.records {
+			keys = append(keys, key)
+		}
+		s.mu.RUnlock()
+		for _, key := range keys {
+			if err := ctx.Err(); err != nil {
+				yield("", fmt.Errorf("auth: walking the keys: %w", err))
+				return
+			}
+			if !yield(key, nil) {
+				return
+			}
+		}
+	}
 }

@@ -66,3 +66,25 @@ func (t Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (t Token) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("value", redacted), slog.Time("expires", t.expires))
 }
+
+// secret holds a value that must not be printed. What is behind the pointer
+// is printed neither by fmt nor by encoding/json nor by log/slog, also where
+// they meet it in an unexported field of another struct. The zero secret is
+// the empty string.
+type secret struct{ p *string }
+
+func newSecret(v string) secret {
+	if v == "" {
+		return secret{}
+	}
+	return secret{&v}
+}
+
+func (s secret) value() string {
+	if s.p == nil {
+		return ""
+	}
+	return *s.p
+}
+
+func (s secret) isZero() bool { return s.p == nil }

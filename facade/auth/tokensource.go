@@ -18,7 +18,7 @@ import (
 // its mind. A source that hangs for good keeps that one goroutine.
 //
 // A 401 makes it ask again: a source that gives the refused token once more
-// (oauth2.ReuseTokenSource does) answers ErrRefused.
+// (oauth2.ReuseTokenSource does) leads to ErrRefused.
 func FromTokenSource(ts oauth2.TokenSource) Credentials { return &tokenSource{ts: ts} }
 
 // early is how long before its end a token of a TokenSource is dropped; it is
@@ -105,7 +105,7 @@ func (s *tokenSource) run(c *tokenCall) {
 	})
 	switch {
 	case err != nil:
-		c.err = fmt.Errorf("auth: the token source failed: %w", guard(err))
+		c.err = fmt.Errorf("auth: the token source failed: %w", redactedError(err))
 	case t == nil || t.AccessToken == "":
 		c.err = &ConfigError{Problem: "the token source gave no access token", Remedy: "check the source passed to FromTokenSource"}
 	case !sendable(t.AccessToken):

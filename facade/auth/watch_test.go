@@ -19,7 +19,7 @@ func TestEveryChangeIsToldAndLogged(t *testing.T) {
 		var mu sync.Mutex
 		var changes []Change
 		s, store := newTokenServer(), &faultyStore{Store: NewMemoryStore(), saveErr: errDisk}
-		sessions, err := NewSessions(store, testApp, OnChange(func(c Change) {
+		sessions, err := NewSessions(store, testApp, WithOnChange(func(c Change) {
 			mu.Lock()
 			defer mu.Unlock()
 			changes = append(changes, c)
@@ -157,7 +157,7 @@ func TestAWatcherMayUseTheSessions(t *testing.T) {
 		s, store := newTokenServer(), NewMemoryStore()
 		s.signIn(t, store)
 		var sessions *Sessions
-		sessions, err := NewSessions(store, testApp, OnChange(func(c Change) {
+		sessions, err := NewSessions(store, testApp, WithOnChange(func(c Change) {
 			if c.Kind != ChangeEnded {
 				return
 			}

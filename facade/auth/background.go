@@ -5,9 +5,58 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 
 	"github.com/credkit/credkit-go/facade/internal/safehttp"
 )
+
+// background is a set of goroutines that work for no caller in particular. The
+// zero background is ready for use and never closes.
+type background struct {
+	mu     sync.Mutex
+	closed bool
+	wg     sync.WaitGroup
+	// quit ends when nothing new may begin: waiting for a lock or for the next
+	// attempt stops, a request in flight goes on. Nil means never.
+	quit context.Context
+}
+
+// start runs f in a goroutine, unless the background is closed.
+func (b *background) start(f func(ctx context.Context)) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	ctx := b.quit
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	b.wg.Go(func() { f(ctx) })
+	return true
+}
+
+// close lets nothing new starb.
+func (b *background) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+}
+
+// wait waits until all goroutines have ended, or ctx.
+func (b *background) wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		b.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // A PanicError says that code of the program's own panicked while this package
 // called it in the background: a [Store], an HTTP transport, an
@@ -46,7 +95,7 @@ func NewPanicError(what string, value any) *PanicError {
 	e := &PanicError{What: what, Stack: debug.Stack()}
 	switch v := value.(type) {
 	case error:
-		e.err = guard(v)
+		e.err = redactedError(v)
 		e.text = e.err.Error()
 	case string:
 		e.text = safehttp.Redact(v)
@@ -69,18 +118,4 @@ func (e *PanicError) GoString() string { return e.Error() }
 // LogValue logs the text and the stack.
 func (e *PanicError) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("error", "panic"), slog.String("text", e.Error()), slog.String("stack", string(e.Stack)))
-}
-
-// load is s.Load; a panic is an error.
-func load(ctx context.Context, s Store, key string) (record []byte, err error) {
-	err = safely("the store", func() (err error) {
-		record, err = s.Load(ctx, key)
-		return err
-	})
-	return record, err
-}
-
-// update is s.Update; a panic is an error, and f may have run.
-func update(ctx context.Context, s Store, key string, f func(context.Context, []byte) ([]byte, error)) error {
-	return safely("the store", func() error { return s.Update(ctx, key, f) })
 }

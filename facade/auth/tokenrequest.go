@@ -1,0 +1,374 @@
+package auth
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/credkit/credkit-go/facade/internal/safehttp"
+)
+
+const (
+	// TokenTimeout is how long one token request may take, from connecting to
+	// the last byte of the response. A store that breaks off what takes too long
+	// must allow for more.
+	TokenTimeout = 15 * time.Second
+	// maxResponse is how much of an response is read.
+	maxResponse = 1 << 20
+)
+
+// A tokenEndpoint sends token requests of one client to one token endpoint.
+type tokenEndpoint struct {
+	http   *http.Client
+	url    string
+	agent  string // User-Agent
+	client client
+}
+
+func newTokenEndpoint(e Endpoint, c client) (*tokenEndpoint, error) {
+	u, err := checkTokenURL(e)
+	if err != nil {
+		return nil, err
+	}
+	if len(e.ClientAuthentication) > 0 && !slices.Contains(e.ClientAuthentication, c.method) {
+		return nil, &ConfigError{Problem: fmt.Sprintf("%s does not take the AuthMethod %s", serviceName(e), c.method), Remedy: fmt.Sprintf("use one of %s", e.ClientAuthentication)}
+	}
+	return &tokenEndpoint{http: safehttp.Client(e.HTTPClient), url: u, agent: cmp.Or(e.UserAgent, "credkit-go"), client: c}, nil
+}
+
+// checkTokenURL returns the endpoint's token URL as records name it.
+func checkTokenURL(e Endpoint) (string, error) {
+	issuer, err := normalIssuer(e.TokenURL)
+	if err != nil {
+		return "", &ConfigError{Problem: "the token URL of " + serviceName(e) + " cannot be used", Err: redactedError(err), Remedy: "correct the base URL"}
+	}
+	return issuer, nil
+}
+
+// normalIssuer returns a token URL in the one form that records are compared
+// in: scheme and host in lower case, without the scheme's default port.
+func normalIssuer(tokenURL string) (string, error) {
+	u, err := safehttp.ParseBase(tokenURL)
+	if err != nil {
+		return "", err
+	}
+	// ParseBase trims the slash at the end; Certn's /token/ needs it.
+	if strings.HasSuffix(tokenURL, "/") {
+		return u.String() + "/", nil
+	}
+	return u.String(), nil
+}
+
+func serviceName(e Endpoint) string {
+	if e.Service == "" {
+		return "the service"
+	}
+	return e.Service
+}
+
+// request sends one request of grant with form (which it may change) and judges
+// the response. It follows no redirect and reads at most maxResponse bytes.
+func (p *tokenEndpoint) request(ctx context.Context, grant string, form url.Values) (response, *TokenError) {
+	ctx, cancel := context.WithTimeout(ctx, TokenTimeout)
+	defer cancel()
+	r := p.send(ctx, grant, form)
+	secrets := p.secrets(form)
+	r.err = secrets.RedactError(r.err)
+	_, a, err := classify(r, p.url, grant, time.Now())
+	if err != nil && codes[err.Code] == granted && secrets.Holds(err.Code) {
+		err.Code = safehttp.UnreadableCode // a token may have the form of a code
+	}
+	return a, err
+}
+
+// secrets are what a request with form carries that no error may repeat.
+func (p *tokenEndpoint) secrets(form url.Values) safehttp.Secrets {
+	r := http.Request{Header: http.Header{}}
+	p.client.identify(r.Header, url.Values{})
+	return safehttp.NewSecrets(strings.TrimPrefix(r.Header.Get("Authorization"), "Basic "), p.client.secret.value(),
+		form.Get("refresh_token"), form.Get("code"), form.Get("code_verifier"))
+}
+
+func (p *tokenEndpoint) send(ctx context.Context, grant string, form url.Values) rawResponse {
+	form.Set("grant_type", grant)
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}, "User-Agent": {p.agent}}
+	p.client.identify(header, form)
+	var asked, connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, strings.NewReader(form.Encode()))
+	if err != nil {
+		return rawResponse{err: err}
+	}
+	req.Header = header
+	var r rawResponse
+	if err := safely("the HTTP transport", func() error {
+		res, err := p.http.Do(req)
+		if err != nil {
+			// A transport that tells nothing of connections proves nothing.
+			r = rawResponse{err: err, sent: !neverLeft(err) && !(asked.Load() && !connected.Load())}
+			return nil
+		}
+		defer res.Body.Close()
+		body, err := safehttp.ReadAll(res.Body, maxResponse)
+		r = rawResponse{status: res.StatusCode, header: res.Header, body: body, err: err, sent: true}
+		return nil
+	}); err != nil {
+		return rawResponse{err: err, sent: true} // how far the request got is not known
+	}
+	return r
+}
+
+// A response is what a token endpoint said (RFC 6749 sections 5.1 and 5.2).
+type response struct {
+	access, refresh string
+	tokenType       string
+	id              string        // id_token, not verified
+	life            time.Duration // 0: not said, or nothing sensible
+	code            string        // error code, "" if none
+	text            string        // description of the error: to look for known sentences in, never shown
+	unusable        bool          // there is an access token that must not be sent
+	whole           bool          // nothing is missing, and it made sense
+}
+
+// parseResponse reads as much as can be read of a token endpoint's body. A body
+// that was cut gives every member that arrived whole: a refresh token among
+// them is the only copy in the world. Any content type is taken: JSON first,
+// then a form.
+func parseResponse(body []byte, whole bool) response {
+	a := response{}
+	body = bytes.TrimPrefix(body, []byte("\ufeff")) // a byte order mark, which JSON does not have
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	if t, err := dec.Token(); err == nil && t == json.Delim('{') {
+		a.whole = a.members(dec) // what comes behind the object does not matter
+		return a
+	}
+	if !whole || bytes.IndexByte(body, '=') < 0 || bytes.IndexByte(body, '<') >= 0 {
+		return a
+	}
+	form, err := url.ParseQuery(strings.TrimSpace(string(body)))
+	if err != nil {
+		return a
+	}
+	for name, v := range form {
+		a.member(name, v[0])
+	}
+	a.whole = true
+	return a
+}
+
+// members reads the members of an object up to its end or the first thing
+// that cannot be read, and reports whether it got to the end.
+func (a *response) members(dec *json.Decoder) bool {
+	for dec.More() {
+		t, err := dec.Token()
+		name, ok := t.(string)
+		if err != nil || !ok {
+			return false
+		}
+		var v any
+		if dec.Decode(&v) != nil {
+			return false
+		}
+		a.member(name, v)
+	}
+	_, err := dec.Token()
+	return err == nil
+}
+
+func (a *response) member(name string, v any) {
+	s, isString := v.(string)
+	switch name {
+	case "access_token":
+		a.access, a.unusable = s, false
+		if !sendable(s) {
+			a.access, a.unusable = "", true
+		}
+	case "refresh_token":
+		a.refresh = s
+	case "id_token":
+		a.id = s
+	case "token_type":
+		a.tokenType = s
+	case "expires_in":
+		if n, ok := v.(json.Number); ok {
+			s, isString = n.String(), true
+		}
+		if isString {
+			// A number out of range comes back as an infinity with an error.
+			f, _ := strconv.ParseFloat(strings.TrimSpace(s), 64)
+			a.life = lifetime(f)
+		}
+	case "error", "error_code":
+		if isString && s != "" {
+			a.code = safehttp.ErrorCode(s)
+		}
+	case "msg", "error_description":
+		if isString {
+			a.text = s
+		}
+	}
+}
+
+// bearer reports whether the response's token type can be used. A missing type
+// is taken as bearer.
+func (a response) bearer() bool { return a.tokenType == "" || strings.EqualFold(a.tokenType, "bearer") }
+
+// An outcome is what a token request came to, and decides what happens to the
+// session that it was made for.
+//
+//	outcome        what happened                              session  again
+//	granted        2xx with a token                           saved    -
+//	unsent         it never left this process                 kept     after a pause
+//	throttled      429                                        kept     after Retry-After, at most 15 min
+//	ambiguous      timeout, cut, 408, 409, 5xx, hook_timeout  kept     after a pause, if the record is unchanged
+//	               and conflict, 2xx without a usable token
+//	dead           a code that says the session is over       ended    never
+//	misconfigured  a code about the client: invalid_client,   kept     not by itself
+//	               invalid_credentials and the like
+//	rejected       anything else: redirects, user_banned      kept     not by itself
+type outcome int
+
+const (
+	granted outcome = iota
+	unsent
+	throttled
+	ambiguous
+	dead
+	misconfigured
+	rejected
+)
+
+// retryable reports whether the same request may help a moment later.
+func (o outcome) retryable() bool { return o == unsent || o == throttled || o == ambiguous }
+
+// The codes that decide. COSMIC's sign-in service has two error shapes; the
+// second (error_code) never says invalid_grant.
+var codes = map[string]outcome{
+	"invalid_grant":              dead, // RFC 6749 section 5.2
+	"refresh_token_not_found":    dead,
+	"refresh_token_already_used": dead,
+	"session_not_found":          dead,
+	"session_expired":            dead,
+	"validation_failed":          dead, // the token is ahead of a server whose database was restored
+
+	"conflict":                 ambiguous, // another refresh of the session holds the server's lock
+	"hook_timeout":             ambiguous,
+	"hook_timeout_after_retry": ambiguous,
+
+	"invalid_client":         misconfigured,
+	"invalid_credentials":    misconfigured, // wrong or missing client authentication; never about the session
+	"unauthorized_client":    misconfigured,
+	"unsupported_grant_type": misconfigured,
+	"invalid_request":        misconfigured,
+	"invalid_scope":          misconfigured,
+
+	"user_banned": rejected, // the session goes on once the ban is lifted
+}
+
+// advice says what a code means, and what to do about it, where that is more
+// than that the endpoint refused.
+var advice = map[string]struct{ problem, remedy string }{
+	"conflict":                 {"another refresh of this session was under way at the endpoint", ""},
+	"hook_timeout":             {"an extension (hook) of the sign-in service took too long", ""},
+	"hook_timeout_after_retry": {"an extension (hook) of the sign-in service took too long", ""},
+	"user_banned":              {"the sign-in service has banned this user", "whoever administers its users has to lift the ban; the session is kept and then goes on"},
+}
+
+// A rawResponse is what came back of one token request.
+type rawResponse struct {
+	status int
+	header http.Header
+	body   []byte
+	err    error // of the request, or of reading the body; post redacts it
+	sent   bool  // false only if it is certain that nothing was
+}
+
+// classify classifies a rawResponse. The error is nil for granted alone.
+func classify(r rawResponse, url, grant string, now time.Time) (outcome, response, *TokenError) {
+	e := &TokenError{URL: url, Grant: grant, Status: r.status, err: r.err}
+	fail := func(o outcome, problem string) (outcome, response, *TokenError) { //nolint:unparam // what classify returns
+		e.outcome, e.Problem = o, problem
+		return o, response{}, e
+	}
+	if r.status == 0 {
+		if !r.sent {
+			return fail(unsent, "the endpoint could not be reached")
+		}
+		return fail(ambiguous, "no response came back")
+	}
+	a := parseResponse(r.body, r.err == nil)
+	e.Code = a.code
+	refusal, known := codes[a.code]
+	refused := func() (outcome, response, *TokenError) {
+		e.reason = reasonOf(a.code, a.text)
+		problem := "the endpoint refused"
+		if about, found := advice[a.code]; found {
+			problem, e.Remedy = about.problem, about.remedy
+		}
+		if grant == "authorization_code" && a.code == "invalid_grant" {
+			problem, e.Remedy = "the sign-in's code has expired or was used before", "start the sign-in again"
+		}
+		return fail(refusal, problem)
+	}
+	if after, ok := safehttp.RetryAfter(r.header, now); ok {
+		e.RetryAfter = after
+	}
+	switch {
+	case r.status >= 200 && r.status < 300:
+		if a.refresh != "" || (a.access != "" && a.whole) {
+			return granted, a, nil
+		}
+		if known {
+			return refused() // some servers say 200 to everything
+		}
+		var tooLarge *safehttp.TooLargeError
+		switch {
+		case errors.As(r.err, &tooLarge):
+			return fail(ambiguous, "the response is too long to be a token")
+		case r.err != nil:
+			return fail(ambiguous, "the response was cut")
+		}
+		if a.unusable {
+			return fail(ambiguous, "the access token of the response holds characters that no token may have (RFC 6750 section 2.1)")
+		}
+		return fail(ambiguous, "the response holds no token")
+	case r.status == http.StatusTooManyRequests:
+		return fail(throttled, "the endpoint asks for patience")
+	case r.status >= 500 || r.status == http.StatusRequestTimeout:
+		return fail(ambiguous, "the endpoint failed")
+	case r.status >= 300 && r.status < 400:
+		return fail(rejected, "the endpoint responded with a redirect, which is never followed: check the base URL")
+	}
+	switch {
+	case known:
+		return refused()
+	case r.status == http.StatusUnauthorized:
+		return fail(misconfigured, "the endpoint does not accept the client")
+	case r.status == http.StatusConflict:
+		return fail(ambiguous, "the endpoint is at work on the same thing for another request")
+	}
+	return fail(rejected, "the endpoint refused")
+}
+
+// neverLeft reports whether err proves that no byte of a request was written.
+func neverLeft(err error) bool {
+	var dns *net.DNSError
+	var op *net.OpError
+	return errors.As(err, &dns) || (errors.As(err, &op) && op.Op == "dial")
+}
