@@ -93,7 +93,7 @@ func newDemo(p *program) (*demo, error) {
 	if d.endpoint, err = facade.CosmicEndpoint(cosmicOptions...); err != nil {
 		return nil, err
 	}
-	d.sessions, err = auth.NewSessions(auth.NewMemoryStore(), d.app, auth.OnChange(func(change auth.Change) {
+	d.sessions, err = auth.NewSessions(auth.NewMemoryStore(), d.app, auth.WithOnChange(func(change auth.Change) {
 		if change.Kind == auth.ChangeSignedIn || change.Kind == auth.ChangeRotated {
 			d.mu.Lock()
 			defer d.mu.Unlock()

@@ -57,10 +57,10 @@ func (c *loginCommand) options(p *program) []signin.Option {
 	port := signin.WithPort(c.Port)
 	if !c.NoBrowser {
 		return []signin.Option{port,
-			signin.ShowURL(func(address string) {
+			signin.WithShowURL(func(address string) {
 				p.say("Opening your browser to sign in. If it does not open, go to\n  %s", address)
 			}),
-			signin.OpenBrowser(func(address string) error {
+			signin.WithOpenBrowser(func(address string) error {
 				go func() { _ = browser.OpenURL(address) }() // some browsers return when they are closed
 				return nil
 			}),
@@ -68,11 +68,11 @@ func (c *loginCommand) options(p *program) []signin.Option {
 	}
 	input := bufio.NewReader(p.stdin)
 	return []signin.Option{port,
-		signin.ShowURL(func(address string) {
+		signin.WithShowURL(func(address string) {
 			p.say("Open this address and sign in. With a browser on another machine, paste here the\naddress that it ends at, although its page does not load.")
 			_, _ = fmt.Fprintln(p.stdout, address) // without a reader the paste below still works
 		}),
-		signin.PasteRedirect(func(_ context.Context, problem error) (string, error) {
+		signin.WithPasteRedirect(func(_ context.Context, problem error) (string, error) {
 			if problem != nil {
 				p.say("credkit: %v", problem)
 			}

@@ -69,7 +69,7 @@ func (b *background) wait(ctx context.Context) error {
 // a DialContext of net/http's Transport, for example.
 type PanicError struct {
 	// What panicked: "the store", "the HTTP transport", "the token source", "a
-	// renewal"; in package signin "the function of OpenBrowser" and the like.
+	// renewal"; in package signin "the function of WithOpenBrowser" and the like.
 	What string
 	// Stack is the stack of the goroutine that panicked, as debug.Stack gives it.
 	Stack []byte

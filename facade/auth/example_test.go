@@ -57,7 +57,7 @@ func ExampleSessions() {
 	}
 	defer workers.Close(ctx)
 
-	grant, err := signin.Login(ctx, endpoint, app, signin.WithPort(port), signin.OpenBrowser(func(u string) error {
+	grant, err := signin.Login(ctx, endpoint, app, signin.WithPort(port), signin.WithOpenBrowser(func(u string) error {
 		go func() { // the person, who approves
 			redirect, err := sb.Approve(ctx, u)
 			if err != nil {

@@ -43,7 +43,7 @@ type Sessions struct {
 // A SessionsOption changes what [NewSessions] makes.
 type SessionsOption func(*Sessions) error
 
-// OnChange calls f after every change of any session. f runs outside of all
+// WithOnChange calls f after every change of any session. f runs outside of all
 // locks, possibly on several goroutines at once and so in another order than
 // the changes happened (Change.At has that), and [Sessions.Close] waits for
 // it: it must return, and must not call Close. A panic of f is logged, with its

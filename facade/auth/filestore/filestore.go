@@ -100,17 +100,9 @@ func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {
 // Update runs f under the lock of key and replaces the record file; see
 // [auth.Store]. A failed save names the file and leaves the old record in place.
 func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Context, current []byte) ([]byte, error)) error {
-	if key == "" {
-		return errEmptyKey
-	}
-	release, err := s.locks.Lock(ctx, key)
+	lock, err := s.lock(ctx, key)
 	if err != nil {
-		return fmt.Errorf("auth: locking %q: %w", key, err)
-	}
-	defer release()
-	lock, err := lockFile(ctx, s.path(key, lockSuffix))
-	if err != nil {
-		return fmt.Errorf("auth: locking %q: %w", key, err)
+		return err
 	}
 	defer lock.unlock()
 
@@ -158,17 +150,9 @@ func (s *Store) Update(ctx context.Context, key string, f func(ctx context.Conte
 // Delete deletes the record of key under its lock, whether it can be read or
 // not; see [auth.Deleter].
 func (s *Store) Delete(ctx context.Context, key string) error {
-	if key == "" {
-		return errEmptyKey
-	}
-	release, err := s.locks.Lock(ctx, key)
+	lock, err := s.lock(ctx, key)
 	if err != nil {
-		return fmt.Errorf("auth: locking %q: %w", key, err)
-	}
-	defer release()
-	lock, err := lockFile(ctx, s.path(key, lockSuffix))
-	if err != nil {
-		return fmt.Errorf("auth: locking %q: %w", key, err)
+		return err
 	}
 	defer lock.unlock()
 	err = removeFile(s.path(key, tempSuffix))
@@ -179,6 +163,25 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 		return fmt.Errorf("auth: deleting %q: %w%s", key, err, hint(err, s.dir))
 	}
 	return nil
+}
+
+// lock locks key against the other goroutines of this process, then against
+// other processes.
+func (s *Store) lock(ctx context.Context, key string) (*fileLock, error) {
+	if key == "" {
+		return nil, errEmptyKey
+	}
+	release, err := s.locks.Lock(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("auth: locking %q: %w", key, err)
+	}
+	lock, err := lockFile(ctx, s.path(key, lockSuffix))
+	if err != nil {
+		release()
+		return nil, fmt.Errorf("auth: locking %q: %w", key, err)
+	}
+	lock.release = release
+	return lock, nil
 }
 
 // roomFor is how many bytes are reserved for the record that follows current:
@@ -276,10 +279,10 @@ func (s *Store) readFile(path string) (key string, record []byte, err error) {
 	}
 	key, record, err = decodeRecord(content)
 	if err != nil {
-		return "", nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: %w: remove it and sign in again", auth.ErrCorruptRecord, err)}
+		return "", nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: %w", err, auth.ErrCorruptRecord)}
 	}
 	if path != s.path(key, recordSuffix) {
-		return "", nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: it is a copy of the record of %q: remove it and sign in again", auth.ErrCorruptRecord, key)}
+		return "", nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("it is a copy of the record of %q: %w", key, auth.ErrCorruptRecord)}
 	}
 	return key, record, nil
 }

@@ -42,11 +42,17 @@ func lockFile(ctx context.Context, path string) (*fileLock, error) {
 
 // A fileLock is the lock of a file that is held.
 type fileLock struct {
-	lock *flock.Flock
-	path string
+	lock    *flock.Flock
+	path    string
+	release func() // of the lock within this process, nil if there is none
 }
 
-func (l *fileLock) unlock() { _ = l.lock.Close() }
+func (l *fileLock) unlock() {
+	_ = l.lock.Close()
+	if l.release != nil {
+		l.release()
+	}
+}
 
 // lost reports whether somebody has removed the file since, so that others may
 // hold a lock at its path.
@@ -64,7 +70,7 @@ func tryLockFile(path string) (*fileLock, error) {
 	if !ok {
 		return nil, nil
 	}
-	held := &fileLock{lock, path}
+	held := &fileLock{lock: lock, path: path}
 	if err := checkLocked(lock, path); err != nil {
 		held.unlock()
 		if errors.Is(err, errLockReplaced) {

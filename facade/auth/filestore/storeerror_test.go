@@ -31,7 +31,7 @@ func TestAStoreErrorNamesTheFile(t *testing.T) {
 	if !errors.As(err, &failed) || !errors.Is(err, auth.ErrCorruptRecord) {
 		t.Fatal(err)
 	}
-	for _, word := range []string{record, `loading "` + key + `"`, "remove it and sign in again"} {
+	for _, word := range []string{record, `loading "` + key + `"`, "forget the session and sign in again"} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("want %q in %q", word, err)
 		}

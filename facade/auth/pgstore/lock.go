@@ -14,7 +14,7 @@ import (
 // tidyWithin bounds the end of a transaction that has nothing to save.
 const tidyWithin = 5 * time.Second
 
-var errBusy = errors.New("no connection was to be had in time: the server does not answer, or all connections of the pool are in use (is Update called inside a transaction on the same pool?)")
+var errBusy = errors.New("timed out waiting for a database connection: the server does not respond, or all connections of the pool are in use (is Update called inside a transaction on the same pool?)")
 
 // readCommitted is asked for by name: SKIP LOCKED and the compare-and-swap
 // rely on it, and the default of the database may be another.
@@ -178,7 +178,7 @@ func (r *lockedRow) close() {
 // checkKey makes sure that the row is the key's: somebody may have copied it.
 func checkKey(key string, stored []byte) error {
 	if string(stored) != key {
-		return fmt.Errorf("%w: its row holds the record of %q: forget the session and sign in again", auth.ErrCorruptRecord, stored)
+		return fmt.Errorf("its row holds the record of %q: %w", stored, auth.ErrCorruptRecord)
 	}
 	return nil
 }

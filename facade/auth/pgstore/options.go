@@ -15,7 +15,7 @@ const (
 	defaultHold  = 2 * time.Minute
 	defaultSave  = 10 * time.Second
 
-	// connectWithin bounds the wait for a connection and an answer, whatever
+	// connectWithin bounds the wait for a connection and a response, whatever
 	// the caller's context allows: an Update inside a transaction on the same
 	// pool may be waiting for itself.
 	connectWithin = 30 * time.Second

@@ -11,16 +11,16 @@ import (
 	"github.com/credkit/credkit-go/facade/auth"
 )
 
-// callback answers what comes to Login's port: the browser's return, and
+// callback serves what comes to Login's port: the browser's return, and
 // whatever else finds the port.
 type callback struct {
 	ctx      context.Context // of Login: a browser that goes away does not stop an exchange
-	host     string          // of the listener: others are not answered (DNS rebinding)
+	host     string          // of the listener: others are refused (DNS rebinding)
 	endpoint auth.Endpoint
 	app      auth.App
 	pending  Pending
 	save     func(context.Context, auth.Grant) error // nil saves nothing
-	result   chan loginResult                        // of the one answer that counts
+	result   chan loginResult                        // of the one response that counts
 }
 
 // ServeHTTP implements http.Handler.
@@ -66,6 +66,6 @@ func (c *callback) deliver(g auth.Grant, err error) {
 	}
 	select {
 	case c.result <- loginResult{g, err}:
-	default: // after an exchange that never left, a second answer may come
+	default: // after an exchange that never left, a second response may come
 	}
 }

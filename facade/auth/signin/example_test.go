@@ -110,7 +110,7 @@ func ExampleSealer() {
 
 // Where the browser is on another machine, the address it was sent to can be
 // pasted.
-func ExamplePasteRedirect() {
+func ExampleWithPasteRedirect() {
 	ctx := context.Background()
 	sb, app, port, err := onFreePort()
 	if err != nil {
@@ -119,8 +119,8 @@ func ExamplePasteRedirect() {
 	defer sb.Close()
 	var authorizeURL string
 	_, err = signin.Login(ctx, cosmicOf(sb), app, signin.WithPort(port),
-		signin.ShowURL(func(u string) { authorizeURL = u }),
-		signin.PasteRedirect(func(ctx context.Context, problem error) (string, error) {
+		signin.WithShowURL(func(u string) { authorizeURL = u }),
+		signin.WithPasteRedirect(func(ctx context.Context, problem error) (string, error) {
 			return sb.Deny(ctx, authorizeURL) // the person declines, and pastes what the browser shows
 		}))
 	fmt.Println(err)

@@ -68,41 +68,41 @@ func WithLoginTimeout(d time.Duration) Option {
 	})
 }
 
-// ShowURL calls show with the authorize URL once [Login] listens. Login waits
+// WithShowURL calls show with the authorize URL once [Login] listens. Login waits
 // for show, which must return.
-func ShowURL(show func(authorizeURL string)) Option {
+func WithShowURL(show func(authorizeURL string)) Option {
 	return loginOption(func(l *login) error {
 		if show == nil {
-			return &auth.ConfigError{Problem: "ShowURL was given no function", Remedy: "leave the option out"}
+			return &auth.ConfigError{Problem: "WithShowURL was given no function", Remedy: "leave the option out"}
 		}
 		l.show = append(l.show, show)
 		return nil
 	})
 }
 
-// OpenBrowser makes [Login] open the authorize URL with open, on a goroutine
+// WithOpenBrowser makes [Login] open the authorize URL with open, on a goroutine
 // that Login does not wait for. If it fails, Login fails, unless there is
-// ShowURL or PasteRedirect, by which the person can go on.
-func OpenBrowser(open func(authorizeURL string) error) Option {
+// WithShowURL or WithPasteRedirect, by which the person can go on.
+func WithOpenBrowser(open func(authorizeURL string) error) Option {
 	return loginOption(func(l *login) error {
 		if open == nil {
-			return &auth.ConfigError{Problem: "OpenBrowser was given no function", Remedy: "leave the option out"}
+			return &auth.ConfigError{Problem: "WithOpenBrowser was given no function", Remedy: "leave the option out"}
 		}
 		l.open = open
 		return nil
 	})
 }
 
-// PasteRedirect is the way for a machine whose browser is elsewhere: the
+// WithPasteRedirect is the way for a machine whose browser is elsewhere: the
 // person signs in there, is sent to a page that does not load, and pastes its
 // address. read returns what was pasted; it is called again, with what was
 // wrong, until the paste belongs to this sign-in. An error of read ends the
 // pasting and not the login. read should return when its context ends: Login
 // does not wait for it.
-func PasteRedirect(read func(ctx context.Context, problem error) (string, error)) Option {
+func WithPasteRedirect(read func(ctx context.Context, problem error) (string, error)) Option {
 	return loginOption(func(l *login) error {
 		if read == nil {
-			return &auth.ConfigError{Problem: "PasteRedirect was given no function", Remedy: "leave the option out"}
+			return &auth.ConfigError{Problem: "WithPasteRedirect was given no function", Remedy: "leave the option out"}
 		}
 		l.paste = read
 		return nil
@@ -124,12 +124,12 @@ func WithSave(save func(ctx context.Context, g auth.Grant) error) Option {
 }
 
 // Login signs a person in on this machine (RFC 8252): it listens on
-// 127.0.0.1, sends the person to the authorize URL (see [OpenBrowser],
-// [ShowURL], [PasteRedirect]: at least one is needed), takes the answer at
+// 127.0.0.1, sends the person to the authorize URL (see [WithOpenBrowser],
+// [WithShowURL], [WithPasteRedirect]: at least one is needed), takes the response at
 // http://127.0.0.1:port/callback, shows a last page, frees the port and
 // returns the grant. Save it with [auth.Sessions.SignIn], or see [WithSave].
 //
-// Answers with a wrong state, and any other request, change nothing. If the
+// Responses with a wrong state, and any other request, change nothing. If the
 // server refuses, its error code and description are on the page and in the
 // *Error. Login returns when ctx or its timeout ends.
 func Login(ctx context.Context, e auth.Endpoint, app auth.App, opts ...Option) (auth.Grant, error) {
@@ -140,7 +140,7 @@ func Login(ctx context.Context, e auth.Endpoint, app auth.App, opts ...Option) (
 	}
 	l := s.login
 	if l.open == nil && len(l.show) == 0 && l.paste == nil {
-		return auth.Grant{}, &auth.ConfigError{Problem: "Login has no way to reach the person", Remedy: "pass OpenBrowser, ShowURL or PasteRedirect"}
+		return auth.Grant{}, &auth.ConfigError{Problem: "Login has no way to reach the person", Remedy: "pass WithOpenBrowser, WithShowURL or WithPasteRedirect"}
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(l.port)))
 	switch {
@@ -189,7 +189,7 @@ func (l *login) run(ctx context.Context, listener net.Listener, authorizeURL str
 	opened := make(chan error, 1)
 	if l.open != nil {
 		go func() {
-			opened <- safely("the function of OpenBrowser", func() error { return l.open(authorizeURL) })
+			opened <- safely("the function of WithOpenBrowser", func() error { return l.open(authorizeURL) })
 		}()
 	}
 	pasting, stop := context.WithCancel(ctx)
@@ -227,12 +227,12 @@ func signInEnded(ctx context.Context) error {
 	return fmt.Errorf("auth: sign-in: %w (%w)", ctx.Err(), context.Cause(ctx))
 }
 
-// pasted takes answers from the terminal.
+// pasted reads responses from the terminal.
 func (c *callback) pasted(ctx context.Context, read func(context.Context, error) (string, error)) {
 	var problem error
 	for ctx.Err() == nil {
 		var text string
-		err := safely("the function of PasteRedirect", func() (err error) {
+		err := safely("the function of WithPasteRedirect", func() (err error) {
 			text, err = read(ctx, problem)
 			return err
 		})

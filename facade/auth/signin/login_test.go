@@ -56,7 +56,7 @@ func TestLoginOnThisMachine(t *testing.T) {
 	var b *browser
 	var page string
 	done := make(chan struct{})
-	g, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), ShowURL(func(u string) {
+	g, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), WithShowURL(func(u string) {
 		b = newBrowser(t, u)
 		go func() {
 			defer close(done)
@@ -110,19 +110,19 @@ func TestAPanicOfAFunctionOfLoginIsItsError(t *testing.T) {
 		return b.redirect.String()
 	}
 	var address string
-	show := ShowURL(func(u string) { address = back(u) })
+	show := WithShowURL(func(u string) { address = back(u) })
 	read := func(context.Context, error) (string, error) { return address, nil }
 	for want, opts := range map[string][]Option{
-		"the function of WithSave panicked":    {show, PasteRedirect(read), WithSave(func(context.Context, auth.Grant) error { panic("mine") })},
-		"the function of OpenBrowser panicked": {OpenBrowser(func(string) error { panic("mine") })},
+		"the function of WithSave panicked":        {show, WithPasteRedirect(read), WithSave(func(context.Context, auth.Grant) error { panic("mine") })},
+		"the function of WithOpenBrowser panicked": {WithOpenBrowser(func(string) error { panic("mine") })},
 	} {
 		if _, err := Login(t.Context(), s.endpoint(), testApp, append(opts, WithPort(0))...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
 	// An error of reading a paste ends the pasting alone.
-	_, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), PasteRedirect(func(context.Context, error) (string, error) { panic("mine") }),
-		ShowURL(func(u string) {
+	_, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), WithPasteRedirect(func(context.Context, error) (string, error) { panic("mine") }),
+		WithShowURL(func(u string) {
 			go func() {
 				res, err := http.Get(back(u))
 				if err != nil {
@@ -155,7 +155,7 @@ func TestLoginSaysSignedInOnlyOnceTheSessionIsSaved(t *testing.T) {
 				saved = g
 				return test.saveErr
 			}),
-			ShowURL(func(u string) {
+			WithShowURL(func(u string) {
 				b := newBrowser(t, u)
 				go func() {
 					defer close(done)
@@ -198,7 +198,7 @@ func free(t *testing.T, host string) {
 func TestLoginShowsAndReturnsTheServersRefusal(t *testing.T) {
 	s := newTokenServer()
 	page := make(chan string, 1)
-	_, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), OpenBrowser(func(u string) error {
+	_, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), WithOpenBrowser(func(u string) error {
 		b := newBrowser(t, u)
 		go func() {
 			_, text, _ := b.get("/callback", url.Values{"error": {"access_denied"}, "error_description": {"<script>alert(1)</script> said no"}, "state": {b.state}})
@@ -219,7 +219,7 @@ func TestLoginTellsThePersonThatTheExchangeFailed(t *testing.T) {
 	s := newTokenServer()
 	s.then(says(400, "application/json", `{"error":"invalid_grant"}`))
 	page := make(chan string, 1)
-	_, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), OpenBrowser(func(u string) error {
+	_, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), WithOpenBrowser(func(u string) error {
 		b := newBrowser(t, u)
 		go func() {
 			_, text, _ := b.get("/callback", url.Values{"code": {"secret-code"}, "state": {b.state}})
@@ -241,9 +241,9 @@ func TestLoginByPastingTheAddress(t *testing.T) {
 	var b *browser
 	var problems []error
 	g, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0),
-		OpenBrowser(func(string) error { return errors.New("no browser here") }),
-		ShowURL(func(u string) { b = newBrowser(t, u) }),
-		PasteRedirect(func(_ context.Context, problem error) (string, error) {
+		WithOpenBrowser(func(string) error { return errors.New("no browser here") }),
+		WithShowURL(func(u string) { b = newBrowser(t, u) }),
+		WithPasteRedirect(func(_ context.Context, problem error) (string, error) {
 			problems = append(problems, problem)
 			switch len(problems) {
 			case 1:
@@ -265,9 +265,9 @@ func TestLoginByPastingTheAddress(t *testing.T) {
 func TestLoginEndsWithItsContextItsTimeoutOrAnUnusableBrowser(t *testing.T) {
 	s := newTokenServer()
 	var host string
-	show := ShowURL(func(u string) { host = newBrowser(t, u).redirect.Host })
+	show := WithShowURL(func(u string) { host = newBrowser(t, u).redirect.Host })
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := Login(ctx, s.endpoint(), testApp, WithPort(0), show, ShowURL(func(string) { cancel() })); !errors.Is(err, context.Canceled) {
+	if _, err := Login(ctx, s.endpoint(), testApp, WithPort(0), show, WithShowURL(func(string) { cancel() })); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	free(t, host)
@@ -279,11 +279,11 @@ func TestLoginEndsWithItsContextItsTimeoutOrAnUnusableBrowser(t *testing.T) {
 	}
 	free(t, host)
 	var se *Error
-	if _, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), OpenBrowser(func(string) error { return errors.New("exit status 3") })); !errors.As(err, &se) || !strings.Contains(err.Error(), "exit status 3") {
+	if _, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), WithOpenBrowser(func(string) error { return errors.New("exit status 3") })); !errors.As(err, &se) || !strings.Contains(err.Error(), "exit status 3") {
 		t.Errorf("no browser: %v", err)
 	}
 	release := make(chan struct{})
-	blocks := OpenBrowser(func(string) error { <-release; return nil })
+	blocks := WithOpenBrowser(func(string) error { <-release; return nil })
 	if _, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), blocks, WithLoginTimeout(20*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a browser that does not return: %v", err)
 	}
@@ -309,7 +309,7 @@ func TestLoginEndsWithItsContextItsTimeoutOrAnUnusableBrowser(t *testing.T) {
 // advance and send nothing on them.
 func TestLoginDoesNotHangOnAnIdleConnection(t *testing.T) {
 	s := newTokenServer()
-	_, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), ShowURL(func(u string) {
+	_, err := Login(t.Context(), s.endpoint(), testApp, WithPort(0), WithShowURL(func(u string) {
 		b := newBrowser(t, u)
 		idle, err := net.Dial("tcp", b.redirect.Host)
 		if err != nil {

@@ -114,9 +114,9 @@ func (l *ledger) unspend(state string) {
 	delete(l.spent, sha256.Sum256([]byte(state)))
 }
 
-// ErrState is what a [Error] is (errors.Is) when an answer belongs to
+// ErrState is what a [Error] is (errors.Is) when a response belongs to
 // another sign-in: a stale tab, or an attack. The sign-in goes on.
-var ErrState = errors.New("auth: the answer belongs to another sign-in")
+var ErrState = errors.New("auth: the response belongs to another sign-in")
 
 // errSpent is what a Error is when a sign-in was completed before.
 var errSpent = errors.New("auth: the sign-in was completed before")

@@ -145,9 +145,9 @@ func newState() string {
 // made to the redirect URI, and exchanges its code for tokens. e and app must
 // be those of [Begin]. Save the grant with [auth.Sessions.SignIn].
 //
-// p is spent once: a second answer to it is an *Error, also where it was
+// p is spent once: a second response to it is an *Error, also where it was
 // sealed and came back through the same Sealer. In another process it is the
-// code, which a server takes once, that stops a second answer. An answer with another state
+// code, which a server takes once, that stops a second response. A response with another state
 // is ErrState and spends nothing. Further errors: *Error when the person
 // declined or took longer than ten minutes, *auth.TokenError, *auth.ConfigError.
 func Complete(ctx context.Context, e auth.Endpoint, app auth.App, p Pending, query url.Values) (auth.Grant, error) {
@@ -164,7 +164,7 @@ func Complete(ctx context.Context, e auth.Endpoint, app auth.App, p Pending, que
 	}
 	// A state that is not ours tells nothing about this sign-in.
 	if subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(state.State)) != 1 || len(query["state"]) != 1 {
-		return auth.Grant{}, &Error{Problem: "the answer does not carry this sign-in's state: it is ignored", err: ErrState}
+		return auth.Grant{}, &Error{Problem: "the response does not carry this sign-in's state: it is ignored", err: ErrState}
 	}
 	if time.Now().After(state.Expires) {
 		return auth.Grant{}, &Error{Problem: fmt.Sprintf("it took longer than %s: start again", pendingLife)}
@@ -177,7 +177,7 @@ func Complete(ctx context.Context, e auth.Endpoint, app auth.App, p Pending, que
 	}
 	code := query.Get("code")
 	if code == "" || len(query["code"]) != 1 {
-		return auth.Grant{}, &Error{Problem: "the answer has no code: start again"}
+		return auth.Grant{}, &Error{Problem: "the response has no code: start again"}
 	}
 	grant, err := e.Exchange(ctx, app, code, state.Redirect, state.Verifier)
 	var te *auth.TokenError

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -277,24 +276,54 @@ func TestAFlightThatIsAbortedDoesNotHangItsCallers(t *testing.T) {
 	})
 }
 
-// TestErrorsSayWhatToDo reads every error as a person would.
-func TestErrorsSayWhatToDo(t *testing.T) {
-	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	for want, err := range map[string]error{
-		`auth: session "k": nobody has signed in: sign in first`:                                                     &ReauthError{Key: "k", Reason: ReasonNotSignedIn},
-		`auth: session "k" ended at 2026-01-02T03:04:05Z: reached its greatest age (session_expired): sign in again`: &ReauthError{Key: "k", Reason: ReasonAge, Code: "session_expired", At: at},
-		`auth: session "k" ended at 2026-01-02T03:04:05Z (invalid_grant): sign in again`:                             &ReauthError{Key: "k", Reason: ReasonUnknown, Code: "invalid_grant", At: at},
-		`auth: session "k": the access token is over and the sign-in gave no refresh token: sign in again`:           &ReauthError{Key: "k", Reason: ReasonNoRefreshToken},
-		`auth: session "k": the store failed to load it: no space left on device`:                                    storeError("load", "k", errDisk),
-		`auth: the store failed to list sessions: no space left on device`:                                           storeError("list", "", errDisk),
-		`auth: a: b`: &ConfigError{Problem: "a", Remedy: "b"},
-		`auth: token request (refresh_token) to https://h/t: the endpoint failed (HTTP 503 Service Unavailable) (code x); the server asks to wait 3s`: &TokenError{URL: "https://h/t", Grant: "refresh_token", Status: 503, Code: "x", Problem: "the endpoint failed", RetryAfter: 3 * time.Second},
-	} {
-		if err.Error() != want {
-			t.Errorf("%s", err)
-		}
-		if !strings.HasPrefix(err.Error(), "auth: ") {
-			t.Errorf("%s does not say where it is from", err)
-		}
+// overtakenStore loses the lock of its next Update to another process, which
+// has rotated and saved by the time that f returns.
+type overtakenStore struct {
+	*MemoryStore
+	next bool
+}
+
+func (s *overtakenStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, error)) error {
+	if !s.next {
+		return s.MemoryStore.Update(ctx, key, f)
 	}
+	s.next = false
+	current, err := s.Load(ctx, key)
+	if err != nil {
+		return err
+	}
+	if _, err := f(ctx, current); err != nil {
+		return err
+	}
+	err = s.MemoryStore.Update(ctx, key, func(context.Context, []byte) ([]byte, error) {
+		r, err := parseRecord(current)
+		if err != nil {
+			return nil, err
+		}
+		return r.rotate(response{access: "the-other-s", refresh: "the-other-s", life: time.Hour}, time.Now(), causeExpiry).encode()
+	})
+	if err != nil {
+		return err
+	}
+	return ErrConflict
+}
+
+// TestADeadTokenOfThePastEndsNoSession: what the server says of a token that
+// another process has replaced meanwhile is not about the session.
+func TestADeadTokenOfThePastEndsNoSession(t *testing.T) {
+	bubble(t, func(t *testing.T, s *tokenServer, _ *faultyStore, _ *process) {
+		store := &overtakenStore{MemoryStore: NewMemoryStore()}
+		s.signIn(t, store)
+		p := start(t, s, store)
+		time.Sleep(2 * time.Hour)
+		store.next = true
+		s.then(says(400, "application/json", `{"error":"invalid_grant"}`))
+		if tok := mustToken(t, p.src); tok.Value() != "the-other-s" {
+			t.Error("the token is not the other process's")
+		}
+		if p.kinds() != "adopted" {
+			t.Errorf("changes: %s", p.kinds())
+		}
+		p.stop(t)
+	})
 }

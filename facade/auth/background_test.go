@@ -92,7 +92,7 @@ func TestAPanicOfTheStoreOrTheTransportIsAnErrorOfWhoWaits(t *testing.T) {
 					}
 					var pe *PanicError
 					var se *StoreError
-					if !errors.As(err, &pe) || pe.What != c.what || !strings.Contains(string(pe.Stack), "panic_test.go") || errors.As(err, &se) != c.store {
+					if !errors.As(err, &pe) || pe.What != c.what || !strings.Contains(string(pe.Stack), "background_test.go") || errors.As(err, &se) != c.store {
 						t.Fatalf("%v", err)
 					}
 					if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), "hunter2") {
@@ -155,9 +155,9 @@ func TestAPanicOfTheSaveKeepsWhatTheServerIssued(t *testing.T) {
 	})
 }
 
-// TestAPanicOfOnChangeEndsNothing: it is logged, and the other functions are
+// TestAPanicOfWithOnChangeEndsNothing: it is logged, and the other functions are
 // called.
-func TestAPanicOfOnChangeEndsNothing(t *testing.T) {
+func TestAPanicOfWithOnChangeEndsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, store := newTokenServer(), NewMemoryStore()
 		s.signIn(t, store)
@@ -186,7 +186,7 @@ func TestAPanicOfOnChangeEndsNothing(t *testing.T) {
 		if fmt.Sprint(told) != "[rotated signed_in]" {
 			t.Errorf("told of %v", told)
 		}
-		if log := out.String(); !strings.Contains(log, "a WithOnChange function panicked: a nil pointer") || !strings.Contains(log, "panic_test.go") {
+		if log := out.String(); !strings.Contains(log, "a WithOnChange function panicked: a nil pointer") || !strings.Contains(log, "background_test.go") {
 			t.Errorf("the log: %s", log)
 		}
 	})
