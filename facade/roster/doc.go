@@ -31,9 +31,10 @@
 // What a team lead wants to know is a [Policy]: which days before its end a
 // certification counts as due, and who must hold what ([ReadRequirements]).
 // [Policy.Assess] turns a worker into a [Row] that holds no more than a report
-// needs; [NewMatrix] sorts rows by what lapses first. A [Matrix] writes itself
-// as JSON, JSON lines, CSV, a calendar or a page. [Snapshot] tells what has
-// changed since the last run, and [Join] who is missing at Certn.
+// needs; [Policy.Matrix] sorts rows by what lapses first. A [Matrix] writes
+// itself as JSON, JSON lines, CSV, a calendar or a page. [Matrix.Changes] tells
+// what has changed since the last run, [Join] who is missing at Certn, and
+// [WriteFile] keeps a file of people's data private.
 //
 // Rate limits are not this package's: the client waits as a whole when the
 // service says 429, so that any number of workers at a time finish, only later.
