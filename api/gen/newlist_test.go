@@ -52,7 +52,7 @@ import (
 )
 
 type resultsCommand struct {
-	Limit count ` + "`placeholder:\"N\" help:\"Stop after so many. Default: all of them.\"`" + `
+	Limit limitFlag ` + "`placeholder:\"N\" help:\"Stop after so many. Default: all of them.\"`" + `
 }
 
 // Run lists the qualification results of who is signed in.
@@ -65,9 +65,9 @@ func (c *resultsCommand) Run(ctx context.Context, p *program) error {
 	return printList(ctx, p, client.QualificationResults(), c.Limit, columns, "qualification results")
 }
 `},
-	{"cmd/credkit/run.go", "\tUsers ", "\tResults resultsCommand `cmd:\"\" help:\"List your COSMIC qualification results.\"`\n"},
+	{"cmd/credkit/main.go", "\tUsers ", "\tResults resultsCommand `cmd:\"\" help:\"List your COSMIC qualification results.\"`\n"},
 	{"cmd/credkit/testdata/help-commands.txt", "  users ", "  results    List your COSMIC qualification results.\n"},
-	{"cmd/credkit/drift.go", "\t\tfacade.ListCertifications:", "\t\tfacade.ListQualificationResults: whole((*facade.Cosmic).QualificationResults),\n"},
+	{"cmd/credkit/drift.go", "\t\tfacade.ListCertifications:", "\t\tfacade.ListQualificationResults: readAll((*facade.Cosmic).QualificationResults),\n"},
 }
 
 // most is how many lines a list may cost by hand, besides openapi.yaml and its
@@ -310,11 +310,11 @@ func TestTrialOfANewListCommand(t *testing.T) {
 	w := newWorld(t, sandbox.WithElements("listQualificationResults",
 		` + "`" + `{"id":"11111111-1111-4111-8111-111111111111","title":"Ducts","status":"a-new-word","score":97}` + "`" + `)).withToken(t)
 	for f, want := range map[format]string{
-		asTable: "TITLE  PASSED ON  STATUS\nDucts  -          a-new-word\n",
-		asCSV:   "id,title,passed_on,status\n11111111-1111-4111-8111-111111111111,Ducts,,a-new-word\n",
-		asJSONL: ` + "`" + `{"id":"11111111-1111-4111-8111-111111111111","status":"a-new-word","title":"Ducts","score":97}` + "`" + ` + "\n",
+		formatTable: "TITLE  PASSED ON  STATUS\nDucts  -          a-new-word\n",
+		formatCSV:   "id,title,passed_on,status\n11111111-1111-4111-8111-111111111111,Ducts,,a-new-word\n",
+		formatJSONL: ` + "`" + `{"id":"11111111-1111-4111-8111-111111111111","status":"a-new-word","title":"Ducts","score":97}` + "`" + ` + "\n",
 	} {
-		if got := w.run(t, "results", "-o", string(f)).expect(t, exitDone).stdout; got != want {
+		if got := w.run(t, "results", "-o", string(f)).expect(t, exitOK).stdout; got != want {
 			t.Errorf("%s: %q, want %q", f, got, want)
 		}
 	}
@@ -361,7 +361,7 @@ func TestANewListCostsLittle(t *testing.T) {
 	for _, missing := range []string{
 		"the operation listQualificationResults of COSMIC has no method on Cosmic",
 		"listQualificationResults (GET /v1/qualification-results) has no conformance case: add one to facade/testdata/conformance",
-		"credkit drift does not ask for listQualificationResults: add it to cosmicAsks",
+		"credkit drift does not ask for listQualificationResults: add it to cosmicCalls",
 	} {
 		if !strings.Contains(out, missing) {
 			t.Errorf("no test says: %s", missing)

@@ -17,7 +17,7 @@ type checkCommand struct {
 	Operations []string `arg:"" optional:"" name:"operation" help:"Operations of openapi.yaml, such as listCertifications. Default: all of COSMIC."`
 }
 
-// verdict says whether one operation is allowed.
+// verdict says whether one operation is allowed. It is printed as JSON.
 type verdict struct {
 	Operation facade.OperationID `json:"operation"`
 	Needs     []string           `json:"needs"`
@@ -25,11 +25,11 @@ type verdict struct {
 	Missing   []string           `json:"missing"`
 }
 
-// The verdicts.
+// The verdicts, as they are printed.
 const (
-	allowed  = "allowed"
-	denied   = "not allowed"
-	serverOn = "server decides" // the grant names no scopes
+	allowed       = "allowed"
+	denied        = "not allowed"
+	serverDecides = "server decides" // the sign-in names no scopes
 )
 
 // Run checks the scopes of operations against what the sign-in has.
@@ -38,31 +38,31 @@ func (c *checkCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	verdicts, err := judge(ctx, p, operations)
+	verdicts, err := checkScopes(ctx, p, operations)
 	if err != nil {
 		return err
 	}
-	to := newRows(p, verdictLayout())
+	to := newRows(p, verdictColumns())
 	var missing []string
-	refused := 0
+	denials := 0
 	for _, v := range verdicts {
 		if err := to.write(v); err != nil {
 			return err
 		}
 		if v.Verdict == denied {
-			refused++
+			denials++
 			missing = append(missing, v.Missing...)
 		}
 	}
-	if err := to.close(); err != nil || refused == 0 {
+	if err := to.close(); err != nil || denials == 0 {
 		return err
 	}
 	slices.Sort(missing)
-	return notAllowed{fmt.Sprintf("%d of %d operations not allowed: the sign-in lacks %s\n  add the scope to the app in COSMIC's developer portal, then run: credkit login",
-		refused, len(verdicts), strings.Join(slices.Compact(missing), ", "))}
+	return notAllowedError{fmt.Sprintf("%d of %d operations not allowed: the sign-in lacks %s\n  add the scope to the app in COSMIC's developer portal, then run: credkit login",
+		denials, len(verdicts), strings.Join(slices.Compact(missing), ", "))}
 }
 
-// operations are the rows of those that were asked for.
+// operations are the rows of openapi.yaml's tables for the arguments.
 func (c *checkCommand) operations() ([]spec.Operation, error) {
 	if len(c.Operations) == 0 {
 		return cosmic.Service.Operations, nil
@@ -83,8 +83,8 @@ func (c *checkCommand) operations() ([]spec.Operation, error) {
 	return found, nil
 }
 
-// judge asks for the grant, if any of the operations needs a scope.
-func judge(ctx context.Context, p *program, operations []spec.Operation) ([]verdict, error) {
+// checkScopes asks for the scopes of the sign-in, if an operation needs one.
+func checkScopes(ctx context.Context, p *program, operations []spec.Operation) ([]verdict, error) {
 	var client *facade.Cosmic
 	var have []string
 	verdicts := make([]verdict, 0, len(operations))
@@ -101,14 +101,14 @@ func judge(ctx context.Context, p *program, operations []spec.Operation) ([]verd
 				}
 			}
 			err := client.Require(ctx, op.ID)
-			var lacks *facade.ScopeError
+			var missing *facade.ScopeError
 			switch {
-			case errors.As(err, &lacks):
-				v.Verdict, v.Missing = denied, lacks.Missing
+			case errors.As(err, &missing):
+				v.Verdict, v.Missing = denied, missing.Missing
 			case err != nil:
 				return nil, err
 			case len(have) == 0:
-				v.Verdict = serverOn
+				v.Verdict = serverDecides
 			}
 		}
 		verdicts = append(verdicts, v)
@@ -116,19 +116,19 @@ func judge(ctx context.Context, p *program, operations []spec.Operation) ([]verd
 	return verdicts, nil
 }
 
-func verdictLayout() layout[verdict] {
-	look := func(v verdict) style {
-		return map[string]style{allowed: green, denied: red, serverOn: yellow}[v.Verdict]
+func verdictColumns() layout[verdict] {
+	color := func(v verdict) style {
+		return map[string]style{allowed: green, denied: red, serverDecides: yellow}[v.Verdict]
 	}
 	operation := column[verdict]{name: "operation", cell: func(v verdict) string { return string(v.Operation) }}
-	says := column[verdict]{name: "verdict", cell: func(v verdict) string { return v.Verdict }, look: look}
+	word := column[verdict]{name: "verdict", cell: func(v verdict) string { return v.Verdict }, style: color}
 	return layout[verdict]{
 		table: []column[verdict]{
-			operation, says,
-			{name: "needs", cell: func(v verdict) string { return orDash(strings.Join(v.Needs, " ")) }},
+			operation, word,
+			{name: "needs", cell: func(v verdict) string { return dashIfEmpty(strings.Join(v.Needs, " ")) }},
 		},
 		csv: []column[verdict]{
-			operation, says,
+			operation, word,
 			{name: "needs", cell: func(v verdict) string { return strings.Join(v.Needs, " ") }},
 			{name: "missing", cell: func(v verdict) string { return strings.Join(v.Missing, " ") }},
 		},

@@ -8,7 +8,7 @@ import (
 	"github.com/credkit/credkit-go/facade/auth"
 )
 
-// options are what both clients have in common.
+// options are those of both clients.
 func (p *program) options(base string, more ...facade.Option) []facade.Option {
 	opts := []facade.Option{facade.WithBaseURL(base), facade.WithUserAgent("credkit/" + facade.Version)}
 	if p.logger != nil {
@@ -17,8 +17,7 @@ func (p *program) options(base string, more ...facade.Option) []facade.Option {
 	return append(opts, more...)
 }
 
-// cosmic makes a client for who is signed in, or for the access token of the
-// environment.
+// cosmic returns a client of the session, or of the access token in the environment.
 func (p *program) cosmic(ctx context.Context, more ...facade.Option) (*facade.Cosmic, error) {
 	if _, err := p.cosmicEndpoint(); err != nil {
 		return nil, err
@@ -41,18 +40,18 @@ func (p *program) cosmicCredentials(ctx context.Context) (auth.Credentials, erro
 	return sessions.Key(p.sessionKey()), nil
 }
 
-// cosmicEndpoint is COSMIC's sign-in below the base URL of the environment.
+// cosmicEndpoint is COSMIC's sign-in at the base URL in the environment.
 func (p *program) cosmicEndpoint() (auth.Endpoint, error) {
 	endpoint, err := facade.CosmicEndpoint(p.options(p.cosmicBase())...)
 	if err != nil {
-		return endpoint, wrongBase(envCosmicBase, err)
+		return endpoint, baseURLError(envCosmicBase, err)
 	}
 	return endpoint, nil
 }
 
-// app is the OAuth app of the environment.
+// app is the OAuth app in the environment.
 func (p *program) app() (auth.App, error) {
-	id, err := p.required(envCosmicID, "the client id of your app in COSMIC's developer portal")
+	id, err := p.requireEnv(envCosmicID, "the client id of your app in COSMIC's developer portal")
 	if err != nil {
 		return auth.App{}, err
 	}
@@ -67,16 +66,17 @@ func (p *program) app() (auth.App, error) {
 	return app, nil
 }
 
-// sessions opens the store and the sessions in it, to be closed at the end.
-func (p *program) sessions(ctx context.Context) (*auth.Sessions, *openStore, error) {
+// sessions opens the store and the sessions in it, to be closed when the
+// command is done.
+func (p *program) sessions(ctx context.Context) (*auth.Sessions, *sessionStore, error) {
 	app, err := p.app()
 	if err != nil {
 		return nil, nil, err
 	}
-	return p.sessionsOf(ctx, app)
+	return p.sessionsFor(ctx, app)
 }
 
-func (p *program) sessionsOf(ctx context.Context, app auth.App) (*auth.Sessions, *openStore, error) {
+func (p *program) sessionsFor(ctx context.Context, app auth.App) (*auth.Sessions, *sessionStore, error) {
 	store, err := p.openStore(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -89,30 +89,30 @@ func (p *program) sessionsOf(ctx context.Context, app auth.App) (*auth.Sessions,
 	if err != nil {
 		return nil, nil, err
 	}
-	p.atEnd(sessions.Close)
+	p.onClose(sessions.Close)
 	return sessions, store, nil
 }
 
-// certn makes a client with the key pair of the environment.
+// certn returns a client of the key pair in the environment.
 func (p *program) certn(more ...facade.Option) (*facade.Certn, error) {
-	id, err := p.required(envCertnID, "the client id of your Certn account's API key")
+	id, err := p.requireEnv(envCertnID, "the client id of your Certn account's API key")
 	if err != nil {
 		return nil, err
 	}
-	secret, err := p.required(envCertnSecret, "the client secret of your Certn account's API key")
+	secret, err := p.requireEnv(envCertnSecret, "the client secret of your Certn account's API key")
 	if err != nil {
 		return nil, err
 	}
 	client, err := facade.NewCertn(auth.ClientCredentials(id, secret), p.options(p.certnBase(), more...)...)
 	if err != nil {
-		return nil, wrongBase(envCertnBase, err)
+		return nil, baseURLError(envCertnBase, err)
 	}
 	return client, nil
 }
 
-// wrongBase is the error of a client whose base URL is the variable's value;
-// that it is a client's is no news.
-func wrongBase(variable string, err error) error {
+// baseURLError is a client's error about its base URL, with the name of the
+// variable in place of the client's.
+func baseURLError(variable string, err error) error {
 	if inner := errors.Unwrap(err); inner != nil {
 		err = inner
 	}

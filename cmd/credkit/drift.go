@@ -18,14 +18,14 @@ import (
 )
 
 type driftCommand struct {
-	Operation  string `placeholder:"ID" help:"The operation of --file, such as listUsers."`
-	File       string `placeholder:"FILE" help:"A response's JSON body; - is stdin. Default: ask the services that are set up."`
-	Status     int    `placeholder:"CODE" help:"The HTTP status of --file. Default: the operation's success."`
-	Limit      count  `placeholder:"N" help:"Read at most so many elements of each live list."`
-	ShowValues bool   `help:"Show values as they came and not only their shape. The report then has personal data in it."`
+	Operation  string    `placeholder:"ID" help:"The operation of --file, such as listUsers."`
+	File       string    `placeholder:"FILE" help:"A response's JSON body; - is stdin. Default: check the services that are set up."`
+	Status     int       `placeholder:"CODE" help:"The HTTP status of --file. Default: the operation's success."`
+	Limit      limitFlag `placeholder:"N" help:"Read at most so many elements of each live list."`
+	ShowValues bool      `help:"Show values as they came and not only their shape. The report then has personal data in it."`
 }
 
-// Run holds responses against openapi.yaml.
+// Run checks responses against openapi.yaml.
 func (c *driftCommand) Run(ctx context.Context, p *program) error {
 	if (c.File == "") != (c.Operation == "") {
 		return usagef("--operation and --file go together: credkit drift --operation listUsers --file users.json")
@@ -68,38 +68,36 @@ func (c *driftCommand) file(ctx context.Context, p *program, checker *drift.Chec
 	return nil, nil
 }
 
-// live asks what can be asked without changing anything, of each service that
-// is set up.
+// live makes every call that changes nothing, of each service that is set up.
 func (c *driftCommand) live(ctx context.Context, p *program, checker *drift.Checker) ([]*drift.Report, error) {
 	if p.env(envCosmicID) == "" && p.env(envCosmicToken) == "" && p.env(envCertnID) == "" {
-		return nil, usagef("neither %s nor %s is set, so there is no service to ask\n  to check a recorded response: credkit drift --operation listUsers --file users.json", envCosmicID, envCertnID)
+		return nil, usagef("neither %s nor %s is set, so there is no service to check\n  to check a recorded response: credkit drift --operation listUsers --file users.json", envCosmicID, envCertnID)
 	}
 	recorder := checker.NewRecorder()
-	watch := facade.WithMiddleware(recorder.Middleware)
+	record := facade.WithMiddleware(recorder.Middleware)
 	var errs []error
 	if p.env(envCosmicID) != "" || p.env(envCosmicToken) != "" {
-		client, err := p.cosmic(ctx, watch, facade.WithScopeCheck(facade.CheckNever))
+		client, err := p.cosmic(ctx, record, facade.WithScopeCheck(facade.CheckNever))
 		if err == nil {
-			err = askAll(ctx, &cosmic.Service, cosmicAsks, client, c.Limit)
+			err = callAll(ctx, &cosmic.Service, cosmicCalls, client, c.Limit)
 		}
 		errs = append(errs, err)
 	}
 	if p.env(envCertnID) != "" && ctx.Err() == nil {
-		client, err := p.certn(watch)
+		client, err := p.certn(record)
 		if err == nil {
-			err = askAll(ctx, &certn.Service, certnAsks, client, c.Limit)
+			err = callAll(ctx, &certn.Service, certnCalls, client, c.Limit)
 		}
 		errs = append(errs, err)
 	}
-	if onThisMachine(p.env(envCosmicBase)) || onThisMachine(p.env(envCertnBase)) {
-		p.say("note: a server on this machine has responded: that is no evidence of the real service, and changes no grade")
+	if isLoopback(p.env(envCosmicBase)) || isLoopback(p.env(envCertnBase)) {
+		p.printErrf("note: a server on this machine has responded: that is no evidence of the real service and changes no grade")
 	}
 	return recorder.Reports(), errors.Join(errs...)
 }
 
-// onThisMachine reports whether a base URL leads to a loopback address, as the
-// sandbox's does.
-func onThisMachine(base string) bool {
+// isLoopback reports whether a base URL is on this machine, as the sandbox's is.
+func isLoopback(base string) bool {
 	u, err := url.Parse(base)
 	if err != nil {
 		return false
@@ -108,32 +106,31 @@ func onThisMachine(base string) bool {
 	return u.Hostname() == "localhost" || err == nil && address.IsLoopback()
 }
 
-// ask makes the call of an operation and reads the response, of a list at most
-// limit elements.
-type ask[C any] func(ctx context.Context, client C, limit count) error
+// readCall makes the call of an operation and reads the response, of a list at
+// most limit elements.
+type readCall[C any] func(ctx context.Context, client C, limit limitFlag) error
 
 // The calls that drift makes: one of every operation that changes nothing. A
 // test says which is missing.
 var (
-	cosmicAsks = map[facade.OperationID]ask[*facade.Cosmic]{
-		facade.GetMe: func(ctx context.Context, client *facade.Cosmic, _ count) error {
+	cosmicCalls = map[facade.OperationID]readCall[*facade.Cosmic]{
+		facade.GetMe: func(ctx context.Context, client *facade.Cosmic, _ limitFlag) error {
 			_, err := client.Me(ctx)
 			return err
 		},
-		facade.ListCertifications: whole((*facade.Cosmic).Certifications),
+		facade.ListCertifications: readAll((*facade.Cosmic).Certifications),
 	}
-	certnAsks = map[facade.OperationID]ask[*facade.Certn]{
-		facade.ListUsers: whole((*facade.Certn).Users),
+	certnCalls = map[facade.OperationID]readCall[*facade.Certn]{
+		facade.ListUsers: readAll((*facade.Certn).Users),
 	}
 )
 
-// whole reads a list for the sake of reading it.
-func whole[C, T any](list func(C, ...facade.CallOption) *facade.List[T]) ask[C] {
-	return func(ctx context.Context, client C, limit count) error {
+// readAll reads a list.
+func readAll[C, T any](list func(C, ...facade.CallOption) *facade.List[T]) readCall[C] {
+	return func(ctx context.Context, client C, limit limitFlag) error {
 		n := 0
 		for _, err := range list(client).All(ctx) {
-			var bad *facade.ElementError
-			if err != nil && !errors.As(err, &bad) {
+			if err != nil && !errors.As(err, new(*facade.ElementError)) {
 				return err
 			}
 			if n++; n == int(limit) {
@@ -144,28 +141,28 @@ func whole[C, T any](list func(C, ...facade.CallOption) *facade.List[T]) ask[C] 
 	}
 }
 
-// askAll asks for the operations of a service in the order of its table. What a
-// sign-in may not read does not keep the others from being asked for; any other
-// failure would be theirs, too.
-func askAll[C any](ctx context.Context, service *spec.Service, asks map[facade.OperationID]ask[C], client C, limit count) error {
-	var refused []error
+// callAll makes the calls of a service in the order of its table. After a call
+// that the sign-in does not allow it goes on; any other failure would be that of
+// the other calls, too.
+func callAll[C any](ctx context.Context, service *spec.Service, calls map[facade.OperationID]readCall[C], client C, limit limitFlag) error {
+	var forbidden []error
 	for _, op := range service.Operations {
-		call, ok := asks[op.ID]
+		call, ok := calls[op.ID]
 		if !ok {
 			continue
 		}
-		err := reported(call(ctx, client, limit))
+		err := ignoreInvalid(call(ctx, client, limit))
 		if err != nil && !errors.Is(err, facade.ErrForbidden) {
-			return errors.Join(append(refused, err)...)
+			return errors.Join(append(forbidden, err)...)
 		}
-		refused = append(refused, err)
+		forbidden = append(forbidden, err)
 	}
-	return errors.Join(refused...)
+	return errors.Join(forbidden...)
 }
 
 // reported drops an error about the response itself: the report has it. A
 // response that was cut off says nothing of its shape.
-func reported(err error) error {
+func ignoreInvalid(err error) error {
 	if errors.Is(err, facade.ErrInvalidResponse) && !errors.Is(err, facade.ErrTruncated) {
 		return nil
 	}
@@ -181,7 +178,7 @@ func (c *driftCommand) print(p *program, reports []*drift.Report) error {
 		}
 	}
 	switch p.format() {
-	case asTable:
+	case formatTable:
 		for i, r := range reports {
 			if i > 0 {
 				if _, err := io.WriteString(p.stdout, "\n"); err != nil {
@@ -193,7 +190,7 @@ func (c *driftCommand) print(p *program, reports []*drift.Report) error {
 			}
 		}
 		return differs
-	case asCSV:
+	case formatCSV:
 		return cmp.Or(printFindings(p, reports), differs)
 	default:
 		to := newRows(p, layout[*drift.Report]{})
@@ -212,8 +209,8 @@ type finding struct {
 	drift.Finding
 }
 
-// knownNumber is a number that is unknown where it is 0, and empty then.
-func knownNumber[N int | int64](n N) string {
+// numberOrEmpty is a number, or empty for 0.
+func numberOrEmpty[N int | int64](n N) string {
 	if n == 0 {
 		return ""
 	}
@@ -224,15 +221,15 @@ func knownNumber[N int | int64](n N) string {
 func printFindings(p *program, reports []*drift.Report) error {
 	to := newRows(p, layout[finding]{csv: []column[finding]{
 		{name: "operation", cell: func(f finding) string { return f.report.Operation }},
-		{name: "status", cell: func(f finding) string { return knownNumber(f.report.Status) }},
+		{name: "status", cell: func(f finding) string { return numberOrEmpty(f.report.Status) }},
 		{name: "severity", cell: func(f finding) string { return string(f.Severity) }},
 		{name: "rule", cell: func(f finding) string { return string(f.Rule) }},
 		{name: "path", cell: func(f finding) string { return f.Path }},
-		{name: "count", cell: func(f finding) string { return knownNumber(f.Count) }},
+		{name: "count", cell: func(f finding) string { return numberOrEmpty(f.Count) }},
 		{name: "want", cell: func(f finding) string { return f.Want }},
 		{name: "got", cell: func(f finding) string { return f.Got }},
 		{name: "part", cell: func(f finding) string { return f.Part }},
-		{name: "line", cell: func(f finding) string { return knownNumber(f.Line) }},
+		{name: "line", cell: func(f finding) string { return numberOrEmpty(f.Line) }},
 		{name: "grade", cell: func(f finding) string { return f.Grade }},
 		{name: "advice", cell: func(f finding) string { return f.Advice }},
 	}})

@@ -17,16 +17,16 @@ import (
 
 func TestDriftOfTheServicesAsTheyAre(t *testing.T) {
 	w := newWorld(t).withToken(t)
-	got := w.run(t, "drift", "-o", "table").expect(t, exitDone)
+	got := w.run(t, "drift", "-o", "table").expect(t, exitOK)
 	for _, service := range []spec.Service{cosmic.Service, certn.Service} {
 		for _, op := range service.Operations {
 			want := fmt.Sprintf("%s %d: as described", op.ID, op.Success)
 			if op.Retry == spec.RetrySafe && !strings.Contains(got.stdout, want) {
-				t.Errorf("credkit drift does not ask for %s: add it to cosmicAsks or certnAsks\n%s", op.ID, got.stdout)
+				t.Errorf("credkit drift does not ask for %s: add it to cosmicCalls or certnCalls\n%s", op.ID, got.stdout)
 			}
 		}
 	}
-	for _, r := range reports(t, w.run(t, "drift", "-o", "json").expect(t, exitDone).stdout) {
+	for _, r := range reports(t, w.run(t, "drift", "-o", "json").expect(t, exitOK).stdout) {
 		if r.Differs() {
 			t.Errorf("%s differs: %v", r.Operation, r.Findings)
 		}
@@ -43,10 +43,10 @@ func reports(t *testing.T, out string) (all []*drift.Report) {
 
 func TestDriftThatIsFoundEndsWith4(t *testing.T) {
 	w := newWorld(t, sandbox.WithCertifications(fullCert, bareCert)).withToken(t)
-	for _, f := range []format{asTable, asJSON, asJSONL, asCSV} {
+	for _, f := range []format{formatTable, formatJSON, formatJSONL, formatCSV} {
 		got := w.run(t, "drift", "-o", string(f)).expect(t, exitDrift)
 		contain(t, got.stdout, "/data/*/new_field", "listCertifications")
-		contain(t, got.stderr, "answers differ from openapi.yaml")
+		contain(t, got.stderr, "responses differ from openapi.yaml")
 		if strings.Contains(got.stdout, "ESCO") {
 			t.Errorf("%s shows a value:\n%s", f, got.stdout)
 		}
@@ -77,11 +77,11 @@ func TestDriftOfAService(t *testing.T) {
 	w := newWorld(t).withToken(t)
 	token := w.env[envCosmicToken]
 	w.env[envCosmicID], w.env[envCosmicToken] = "", ""
-	if out := w.run(t, "drift", "-o", "csv").expect(t, exitDone).stdout; strings.Contains(out, "getMe") {
+	if out := w.run(t, "drift", "-o", "csv").expect(t, exitOK).stdout; strings.Contains(out, "getMe") {
 		t.Errorf("COSMIC was asked without being set up: %s", out)
 	}
 	w.env[envCosmicToken], w.env[envCertnID] = token, ""
-	if out := w.run(t, "drift", "-o", "csv", "--limit", "1").expect(t, exitDone).stdout; strings.Contains(out, "listUsers") {
+	if out := w.run(t, "drift", "-o", "csv", "--limit", "1").expect(t, exitOK).stdout; strings.Contains(out, "listUsers") {
 		t.Errorf("Certn was asked without being set up: %s", out)
 	}
 }
@@ -103,7 +103,7 @@ func TestDriftOfARecording(t *testing.T) {
 	contain(t, w.run(t, "drift", "--operation", "listUsers", "--file", path, "-o", "csv").expect(t, exitDrift).stdout, "listUsers,200,new information,unknown field,/results/*/is_active,1,")
 
 	good := `{"results":[{"id":"44444444-4444-4444-8444-444444444444"}]}`
-	w.runWith(t, t.Context(), good, "drift", "--operation", "listUsers", "--file", "-").expect(t, exitDone)
+	w.runWith(t, t.Context(), good, "drift", "--operation", "listUsers", "--file", "-").expect(t, exitOK)
 	w.runWith(t, t.Context(), good[:20], "drift", "--operation", "listUsers", "--file", "-").expect(t, exitDrift)
 	w.runWith(t, t.Context(), `{}`, "drift", "--operation", "listUsers", "--file", "-", "--status", "418").expect(t, exitDrift)
 }

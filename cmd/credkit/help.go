@@ -10,13 +10,13 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// helpFlag prints the help of the command that it stands with.
+// helpFlag prints the help of the command that it is given with.
 type helpFlag bool
 
 var errHelpShown = errors.New("the help was shown")
 
-// BeforeReset runs before anything is checked, so that help needs nothing
-// else to be right.
+// BeforeReset runs before anything is validated, so that help is printed
+// whatever else is wrong.
 func (helpFlag) BeforeReset(c *kong.Context) error {
 	if err := c.PrintUsage(false); err != nil {
 		return err
@@ -27,7 +27,7 @@ func (helpFlag) BeforeReset(c *kong.Context) error {
 // IgnoreDefault keeps kong from calling BeforeReset when the flag is absent.
 func (helpFlag) IgnoreDefault() {}
 
-const help = `credkit: your COSMIC certifications and your team's Certn users
+const overviewText = `credkit: your COSMIC certifications and your team's Certn users
 
 # See it work, without an account and without a network:
   credkit demo
@@ -38,7 +38,7 @@ const help = `credkit: your COSMIC certifications and your team's Certn users
   credkit login                   sign in with your browser
   credkit me                      who you are, and which scopes you have
   credkit check                   which operations these scopes allow
-  credkit certs --expiring 30d    what runs out within 30 days
+  credkit certs --expiring 30d    what expires within 30 days
   credkit certs --output csv > certs.csv
   credkit users | jq .email       a pipe gets JSON, a line a user
   credkit logout
@@ -48,7 +48,7 @@ const help = `credkit: your COSMIC certifications and your team's Certn users
                                   http://127.0.0.1:8976/callback
   credkit login --no-browser      on a machine without a browser
   export CERTN_CLIENT_ID=... CERTN_CLIENT_SECRET=...
-  credkit drift                   do the answers still match openapi.yaml?
+  credkit drift                   do the responses still match openapi.yaml?
 
 # More:
   credkit --help                  all commands
@@ -56,7 +56,7 @@ const help = `credkit: your COSMIC certifications and your team's Certn users
   --output table|json|jsonl|csv   default: table on a terminal, jsonl in a pipe
   -v                              log each request to stderr, redacted
   exit codes                      0 done, 1 failed, 2 wrong usage or settings,
-                                  3 not allowed, 4 answers differ
+                                  3 not allowed, 4 responses differ
   environment                     COSMIC_BASE_URL, COSMIC_CLIENT_ID,
                                   COSMIC_CLIENT_SECRET,
                                   COSMIC_CLIENT_AUTH  client_secret_basic (the
@@ -64,22 +64,22 @@ const help = `credkit: your COSMIC certifications and your team's Certn users
                                   COSMIC_ACCESS_TOKEN,
                                   CERTN_BASE_URL, CERTN_CLIENT_ID,
                                   CERTN_CLIENT_SECRET,
-                                  CREDKIT_STORE    where sessions are kept: a
-                                    folder or a postgres:// URL
+                                  CREDKIT_STORE    where sessions are saved: a
+                                    directory or a postgres:// URL
                                   CREDKIT_SESSION  which one: any name
 `
 
-// helpByExample is what credkit alone prints.
-func helpByExample(paint painter) string {
+// overview is what credkit without arguments prints.
+func overview(c colors) string {
 	var b strings.Builder
-	for line := range strings.Lines(help) {
+	for line := range strings.Lines(overviewText) {
 		text := strings.TrimSuffix(line, "\n")
 		switch heading, isHeading := strings.CutPrefix(text, "# "); {
 		case isHeading:
-			text = paint.in(bold, heading)
+			text = c.apply(bold, heading)
 		case strings.HasPrefix(text, "  credkit "):
 			command, meaning, _ := strings.Cut(text[2:], "   ")
-			text = "  " + paint.in(cyan, command)
+			text = "  " + c.apply(cyan, command)
 			if meaning != "" {
 				text += "   " + meaning
 			}
@@ -89,8 +89,8 @@ func helpByExample(paint painter) string {
 	return b.String()
 }
 
-// self is what to type to run this program again: credkit, or the path that
-// it was started with if the shell would not find it, as after make demo.
+// self is how to start this program again: credkit, or the path that it was
+// started with if the shell would not find it, as after make demo.
 func self() string {
 	const name = "credkit"
 	started := os.Args[0]

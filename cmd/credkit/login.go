@@ -12,6 +12,7 @@ import (
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/auth/signin"
+	"github.com/credkit/credkit-go/facade/safetext"
 )
 
 type loginCommand struct {
@@ -19,7 +20,7 @@ type loginCommand struct {
 	Port      int  `default:"8976" help:"Port of the redirect URI http://127.0.0.1:PORT/callback, which the app must be registered with."`
 }
 
-// Run signs in to COSMIC and keeps the session.
+// Run signs in to COSMIC and saves the session.
 func (c *loginCommand) Run(ctx context.Context, p *program) error {
 	endpoint, err := p.cosmicEndpoint()
 	if err != nil {
@@ -36,7 +37,7 @@ func (c *loginCommand) Run(ctx context.Context, p *program) error {
 	if err := store.prepare(ctx); err != nil {
 		return err
 	}
-	// What the store would refuse afterwards is lost, and the person's time with it.
+	// A store that cannot save is found out before a person signs in.
 	if err := sessions.CheckStore(ctx, p.sessionKey()); err != nil {
 		if errors.Is(err, auth.ErrCorruptRecord) {
 			return fmt.Errorf("%w: credkit logout deletes it", err)
@@ -49,7 +50,7 @@ func (c *loginCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	return c.greet(ctx, p, sessions, store, grant)
+	return c.report(ctx, p, sessions, store, grant)
 }
 
 // options say how the person gets to the authorize page.
@@ -58,10 +59,10 @@ func (c *loginCommand) options(p *program) []signin.Option {
 	if !c.NoBrowser {
 		return []signin.Option{port,
 			signin.WithShowURL(func(address string) {
-				p.say("Opening your browser to sign in. If it does not open, go to\n  %s", address)
+				p.printErrf("Opening your browser to sign in. If it does not open, go to\n  %s", address)
 			}),
 			signin.WithOpenBrowser(func(address string) error {
-				go func() { _ = browser.OpenURL(address) }() // some browsers return when they are closed
+				go func() { _ = browser.OpenURL(address) }() // some return only when they are closed
 				return nil
 			}),
 		}
@@ -69,51 +70,69 @@ func (c *loginCommand) options(p *program) []signin.Option {
 	input := bufio.NewReader(p.stdin)
 	return []signin.Option{port,
 		signin.WithShowURL(func(address string) {
-			p.say("Open this address and sign in. With a browser on another machine, paste here the\naddress that it ends at, although its page does not load.")
-			_, _ = fmt.Fprintln(p.stdout, address) // without a reader the paste below still works
+			p.printErrf("Open this address and sign in. If the browser is on another machine, paste here the\naddress that it ends at, although its page does not load.")
+			_, _ = fmt.Fprintln(p.stdout, address) // without a reader, pasting still works
 		}),
 		signin.WithPasteRedirect(func(_ context.Context, problem error) (string, error) {
 			if problem != nil {
-				p.say("credkit: %v", problem)
+				p.printErrf("credkit: %v", problem)
 			}
 			return input.ReadString('\n')
 		}),
 	}
 }
 
-// counted is a number of things in words: 1 scope, 2 scopes.
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
-// greet says who is signed in, and what will not work.
-func (c *loginCommand) greet(ctx context.Context, p *program, sessions *auth.Sessions, store *openStore, grant auth.Grant) error {
+// report says who is signed in, and what will not work.
+func (c *loginCommand) report(ctx context.Context, p *program, sessions *auth.Sessions, store *sessionStore, grant auth.Grant) error {
 	key := p.sessionKey()
-	kept := fmt.Sprintf("the session is kept as %q in %s", key, store.where)
+	saved := fmt.Sprintf("the session is saved as %q in %s", key, store.where)
 	client, err := facade.NewCosmic(sessions.Key(key), p.options(p.cosmicBase())...)
 	if err != nil {
 		return err
 	}
 	if me, err := client.Me(ctx); err != nil {
-		p.say("Signed in; %s.\nWho it is could not be asked: %v", kept, err)
+		p.printErrf("Signed in; %s.\nWho signed in is not known: %v", saved, err)
 	} else {
 		who := me.User.DisplayName
 		if me.User.Email != "" {
 			who += " <" + me.User.Email + ">"
 		}
 		if who != "" { // the older form of the current user has no name
-			who = " as " + strings.TrimSpace(printable(who))
+			who = " as " + strings.TrimSpace(safetext.Line(who))
 		}
-		p.say("Signed in%s with %s; %s.", who, counted(len(me.Scopes), "scope"), kept)
+		p.printErrf("Signed in%s with %s; %s.", who, plural(len(me.Scopes), "scope"), saved)
 	}
 	if !grant.CanRenew() {
-		p.say("No refresh token came with it: sign in again at %s.", grant.Token().Expires().Local().Format("15:04 on 2006-01-02"))
+		p.printErrf("No refresh token came with it: sign in again at %s.", grant.Token().Expires().Local().Format("15:04 on 2006-01-02"))
 	}
 	if p.env(envCosmicToken) != "" {
-		p.say("Mind that %s is set: commands use that token, not this session.", envCosmicToken)
+		p.printErrf("%s is set: commands use that token, not this session.", envCosmicToken)
 	}
+	return nil
+}
+
+type logoutCommand struct{}
+
+// Run deletes the session from the store. It needs no client id: no request is
+// made.
+func (c *logoutCommand) Run(ctx context.Context, p *program) error {
+	sessions, store, err := p.sessionsFor(ctx, auth.App{ClientID: p.envOr(envCosmicID, "none")})
+	if err != nil {
+		return err
+	}
+	key := p.sessionKey()
+	before, unreadable := sessions.Status(ctx, key)
+	if unreadable == nil && before.State == auth.StateAbsent {
+		p.printErrf("Nobody is signed in as %q in %s.", key, store.where)
+		return nil
+	}
+	if err := sessions.Forget(ctx, key); err != nil {
+		return err
+	}
+	if unreadable != nil {
+		p.printErrf("Deleted the record of %q in %s, which could not be read:\n%v", key, store.where, unreadable)
+		return nil
+	}
+	p.printErrf("Signed out: the session %q is forgotten in %s.\nCOSMIC documents no way to revoke a session: a copy of its tokens would live on.", key, store.where)
 	return nil
 }

@@ -1,32 +1,201 @@
 // Command credkit shows a worker's COSMIC certifications and a team's Certn
-// users, signs in to COSMIC, holds real answers against openapi.yaml, and runs
-// both services in a sandbox.
+// users, signs in to COSMIC, checks real responses against openapi.yaml, and
+// runs both services in a sandbox.
 //
-// Without arguments it prints a help by example.
+// Without arguments it prints an overview.
 package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/cli/browser"
 )
+
+// grammar is the command line: its flags and its commands.
+type grammar struct {
+	Output  format   `short:"o" placeholder:"FORMAT" help:"Print data as table, json, jsonl or csv. Default: table on a terminal, jsonl in a pipe."`
+	Verbose bool     `short:"v" help:"Log each request to stderr, redacted."`
+	Help    helpFlag `short:"h" help:"Show the help of a command."`
+
+	Demo    demoCommand    `cmd:"" help:"See everything work against a sandbox: no account, no network."`
+	Login   loginCommand   `cmd:"" help:"Sign in to COSMIC."`
+	Logout  logoutCommand  `cmd:"" help:"Forget the COSMIC session."`
+	Me      meCommand      `cmd:"" help:"Show who is signed in to COSMIC, and with which scopes."`
+	Check   checkCommand   `cmd:"" help:"Check that the scopes of operations are there (exit 3 if not)."`
+	Certs   certsCommand   `cmd:"" help:"List your COSMIC certifications."`
+	Users   usersCommand   `cmd:"" help:"List the users of your Certn account."`
+	Drift   driftCommand   `cmd:"" help:"Check real responses against openapi.yaml (exit 4 if they differ)."`
+	Sandbox sandboxCommand `cmd:"" help:"Run both services on this machine, until interrupted."`
+	Version versionCommand `cmd:"" help:"Show the version."`
+}
+
+// program is what every command works with.
+type program struct {
+	env    func(name string) string
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	// stdoutFile is stdout if that is a file: perhaps a terminal.
+	stdoutFile *os.File
+	output     format       // from --output; empty: depends on stdout
+	logger     *slog.Logger // the log with -v, notices on a terminal, otherwise nil
+	now        func() time.Time
+	closers    []func(context.Context) error // see onClose
+}
+
+// closeTimeout bounds what is left to do once a command is done: saving a
+// token that was just issued, above all.
+const closeTimeout = 15 * time.Second
 
 func main() { os.Exit(start()) }
 
 // start runs the command until it is done or interrupted. The first Ctrl-C or
-// SIGTERM ends it in good order, the second at once.
+// SIGTERM cancels its context, the second ends the process.
 func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	// A reader that left, as head does, is an error of the write and not the
-	// end of the process: sessions are closed all the same.
+	// With SIGPIPE ignored, a reader that has exited, as head does, is a write
+	// error and does not end the process: sessions are still closed.
 	signal.Ignore(syscall.SIGPIPE)
-	// What a browser prints is neither data nor ours to say.
-	browser.Stdout, browser.Stderr = io.Discard, io.Discard
+	browser.Stdout, browser.Stderr = io.Discard, io.Discard // a browser logs to both
 	return run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr)
+}
+
+// run is the whole command, as main calls it and as tests do. It returns the
+// exit code.
+func run(ctx context.Context, args []string, env func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+	p := &program{env: env, stdin: stdin, stdout: pipeWriter{stdout}, stderr: stderr, now: time.Now}
+	p.stdoutFile, _ = stdout.(*os.File)
+	err := p.run(ctx, args)
+	if text := explain(err); text != "" {
+		fmt.Fprintln(stderr, text)
+	}
+	return exitCode(err)
+}
+
+func (p *program) run(ctx context.Context, args []string) (err error) {
+	switch { // other spellings
+	case len(args) > 0 && args[0] == "help":
+		if args = args[1:]; len(args) > 0 {
+			args = append(args, "--help")
+		}
+	case len(args) == 1 && args[0] == "--version":
+		args = []string{"version"}
+	}
+	if len(args) == 0 {
+		if _, err := io.WriteString(p.stdout, overview(p.colors())); !errors.Is(err, errReaderGone) {
+			return err
+		}
+		return nil
+	}
+	var g grammar
+	parser, err := kong.New(&g,
+		kong.Name("credkit"),
+		kong.NoDefaultHelp(),
+		kong.Writers(p.stdout, p.stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(p),
+	)
+	if err != nil {
+		return err
+	}
+	command, err := parser.Parse(args)
+	switch {
+	case errors.Is(err, errHelpShown), errors.Is(err, errReaderGone):
+		return nil
+	case err != nil:
+		return usagef("%w\n  see: credkit %s--help", err, commandOf(err))
+	}
+	p.output = g.Output
+	switch {
+	case g.Verbose:
+		p.logger = newLogger(p.stderr)
+	case isTerminal(p.stderr):
+		p.logger = slog.New(notices{p.stderr})
+	}
+	defer func() {
+		if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			err = errInterrupted // which request was canceled does not matter
+		}
+		if errors.Is(err, errReaderGone) {
+			err = nil // it has read what it wanted
+		}
+		err = errors.Join(err, p.close(ctx))
+	}()
+	return command.Run()
+}
+
+// commandOf is the command that a parse error is about and a space, or empty.
+func commandOf(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context.Selected() != nil {
+		return parse.Context.Selected().Path() + " "
+	}
+	return ""
+}
+
+// pipeWriter writes to stdout and tells a reader that has exited (errReaderGone)
+// from a broken network connection, which has the same error number.
+type pipeWriter struct{ io.Writer }
+
+var errReaderGone = errors.New("the reader of the output has exited")
+
+func (w pipeWriter) Write(data []byte) (int, error) {
+	n, err := w.Writer.Write(data)
+	if errors.Is(err, syscall.EPIPE) {
+		err = errReaderGone
+	}
+	return n, err
+}
+
+// onClose registers f to run once the command is done, also after Ctrl-C. The
+// last one registered runs first.
+func (p *program) onClose(f func(context.Context) error) { p.closers = append(p.closers, f) }
+
+func (p *program) close(ctx context.Context) error {
+	if ctx.Err() != nil {
+		late := time.AfterFunc(time.Second, func() {
+			p.printErrf("credkit: saving a token that is being renewed; Ctrl-C again ends at once")
+		})
+		defer late.Stop()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	var errs []error
+	for len(p.closers) > 0 {
+		last := p.closers[len(p.closers)-1]
+		p.closers = p.closers[:len(p.closers)-1]
+		errs = append(errs, last(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// printErrf prints a line for a person to stderr. Write errors are ignored:
+// stderr may be closed.
+func (p *program) printErrf(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.stderr, format+"\n", args...)
+}
+
+// newLogger writes a line a record, with the time of day.
+func newLogger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{
+		Level: slog.LevelDebug,
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				a.Value = slog.StringValue(a.Value.Time().Format("15:04:05.000"))
+			}
+			return a
+		},
+	}))
 }

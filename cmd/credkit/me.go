@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/credkit/credkit-go/facade"
@@ -24,15 +23,15 @@ func (c *meCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	if p.format() != asTable {
-		return one(p, meLayout(scopes), *me)
+	if p.format() != formatTable {
+		return printOne(p, meLayout(scopes), *me)
 	}
-	return fields(p, meFields(me, scopes))
+	return printFields(p, meFields(me, scopes))
 }
 
 func meLayout(scopes []string) layout[facade.Me] {
 	return layout[facade.Me]{csv: []column[facade.Me]{
-		{name: "id", cell: func(m facade.Me) string { return idOrNothing(m.User.ID) }},
+		{name: "id", cell: func(m facade.Me) string { return idText(m.User.ID) }},
 		{name: "email", cell: func(m facade.Me) string { return m.User.Email }},
 		{name: "display_name", cell: func(m facade.Me) string { return m.User.DisplayName }},
 		{name: "scopes", cell: func(facade.Me) string { return strings.Join(scopes, " ") }},
@@ -41,9 +40,9 @@ func meLayout(scopes []string) layout[facade.Me] {
 
 func meFields(me *facade.Me, scopes []string) []field {
 	all := []field{
-		{"name", orDash(me.User.DisplayName)},
-		{"email", orDash(me.User.Email)},
-		{"id", orDash(idOrNothing(me.User.ID))},
+		{"name", dashIfEmpty(me.User.DisplayName)},
+		{"email", dashIfEmpty(me.User.Email)},
+		{"id", dashIfEmpty(idText(me.User.ID))},
 	}
 	for _, organization := range me.Organizations {
 		all = append(all, field{"organization", organization.Name})
@@ -61,20 +60,9 @@ func meFields(me *facade.Me, scopes []string) []field {
 	return all
 }
 
-// field is a line of a value that is shown for people.
-type field struct{ name, value string }
-
-func fields(p *program, all []field) error {
-	widest := 0
-	for _, f := range all {
-		widest = max(widest, len(f.name))
+func idText(id facade.UUID) string {
+	if id == (facade.UUID{}) {
+		return ""
 	}
-	paint := p.paint()
-	for _, f := range all {
-		name := fmt.Sprintf("%-*s", widest, f.name)
-		if _, err := fmt.Fprintf(p.stdout, "%s  %s\n", paint.in(bold, name), printable(f.value)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return id.String()
 }

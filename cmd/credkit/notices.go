@@ -7,25 +7,25 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/credkit/credkit-go/facade/safetext"
 )
 
-// notices tells a person why a command waits, of what the library logs: a
-// call that waits for the rate limit (wait) or before it is sent again
-// (after). With -v the whole log is written in its place.
+// notices is a log handler that tells a person why a command waits: the library
+// logs a call that waits for the rate limit (wait) or before it is sent again
+// (after). With -v the whole log is written instead.
 type notices struct{ to io.Writer }
 
-// noticed is the shortest wait that is told of. Whoever sees nothing for longer
-// asks what is going on.
-const noticed = time.Second
+// minNotice is the shortest wait that is reported.
+const minNotice = time.Second
 
-// Enabled reports true for what is worth a line: waits are logged from
-// [slog.LevelInfo] on.
+// Enabled reports whether waits are logged at a level: from [slog.LevelInfo] on.
 func (n notices) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
 
 // Handle writes a line if the record is of a long wait.
 func (n notices) Handle(_ context.Context, r slog.Record) error {
 	var wait time.Duration
-	var operation, because string
+	var operation, reason string
 	r.Attrs(func(a slog.Attr) bool {
 		switch {
 		case (a.Key == "wait" || a.Key == "after") && a.Value.Kind() == slog.KindDuration:
@@ -33,11 +33,11 @@ func (n notices) Handle(_ context.Context, r slog.Record) error {
 		case a.Key == "operation":
 			operation = a.Value.String()
 		case a.Key == "reason":
-			because = a.Value.String()
+			reason = a.Value.String()
 		}
 		return true
 	})
-	if wait < noticed {
+	if wait < minNotice {
 		return nil
 	}
 	var b strings.Builder
@@ -46,14 +46,14 @@ func (n notices) Handle(_ context.Context, r slog.Record) error {
 		fmt.Fprintf(&b, " (%s)", operation)
 	}
 	fmt.Fprintf(&b, ": %v", wait.Round(time.Second))
-	if because != "" {
-		fmt.Fprintf(&b, ", because: %s", because)
+	if reason != "" {
+		fmt.Fprintf(&b, ", reason: %s", reason)
 	}
-	_, err := io.WriteString(n.to, printable(b.String())+"\n")
+	_, err := io.WriteString(n.to, safetext.Line(b.String())+"\n")
 	return err
 }
 
-// WithAttrs returns n: the records of waits have all that is needed.
+// WithAttrs returns n: the records of waits have all that is printed.
 func (n notices) WithAttrs([]slog.Attr) slog.Handler { return n }
 
 // WithGroup returns n.

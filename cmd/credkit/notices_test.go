@@ -22,9 +22,9 @@ func TestNoticesTellOfLongWaitsAlone(t *testing.T) {
 		want    string
 	}{
 		{"waiting for the rate limit", []slog.Attr{operation, slog.Duration("wait", 30*time.Second), slog.String("reason", "240 requests in 1m0s")},
-			"credkit: waiting for the rate limit (listUsers): 30s, because: 240 requests in 1m0s\n"},
+			"credkit: waiting for the rate limit (listUsers): 30s, reason: 240 requests in 1m0s\n"},
 		{"sending a call again", []slog.Attr{operation, slog.Duration("after", 1500*time.Millisecond), slog.String("reason", "429 Too\x1b[31m Many\nRequests")},
-			"credkit: sending a call again (listUsers): 2s, because: 429 Too[31m Many Requests\n"},
+			"credkit: sending a call again (listUsers): 2s, reason: 429 Too[31m Many Requests\n"},
 		{"waiting", []slog.Attr{slog.Duration("wait", time.Hour)}, "credkit: waiting: 1h0m0s\n"},
 		{"waiting", []slog.Attr{slog.Duration("wait", 999*time.Millisecond)}, ""},
 		{"waiting", []slog.Attr{slog.String("wait", "1h")}, ""},

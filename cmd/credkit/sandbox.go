@@ -16,17 +16,17 @@ import (
 )
 
 type sandboxCommand struct {
-	Addr          string   `default:"127.0.0.1:8080" help:"Where COSMIC listens; Certn takes the next port. Port 0 takes free ones."`
-	TokenLifetime span     `default:"1h" help:"How long COSMIC's access tokens live: 5s shows renewals."`
-	Certs         int      `default:"12" help:"How many certifications each worker has."`
-	Users         int      `default:"12" help:"How many users the Certn account has."`
-	PageSize      int      `default:"50" help:"Certifications on a page."`
-	Legacy        bool     `help:"Answer by the older contracts: the list at once, and the older form of the current user."`
-	Scopes        []string `placeholder:"SCOPE" help:"The API scopes of the app, with commas between. Default: all."`
-	LoginPort     int      `default:"8976" help:"Port of the app's redirect URI, as in credkit login --port."`
-	Unforgiving   bool     `help:"A refresh token sent twice ends the session, also the direct parent of the current one."`
-	Flaky         float64  `placeholder:"PERCENT" help:"Answer this share of the calls with 503."`
-	Retired       bool     `help:"Certn answers 410 to everything, as it is reported to."`
+	Addr          string       `default:"127.0.0.1:8080" help:"Where COSMIC listens; Certn takes the next port. Port 0 takes free ones."`
+	TokenLifetime durationFlag `default:"1h" help:"How long COSMIC's access tokens live: 5s shows renewals."`
+	Certs         int          `default:"12" help:"How many certifications each worker has."`
+	Users         int          `default:"12" help:"How many users the Certn account has."`
+	PageSize      int          `default:"50" help:"Certifications on a page."`
+	Legacy        bool         `help:"Respond by the older contracts: the list in one page, and the older form of the current user."`
+	Scopes        []string     `placeholder:"SCOPE" help:"The API scopes of the app, with commas between. Default: all."`
+	LoginPort     int          `default:"8976" help:"Port of the app's redirect URI, as in credkit login --port."`
+	Unforgiving   bool         `help:"A refresh token sent twice ends the session, also the direct parent of the current one."`
+	Flaky         float64      `placeholder:"PERCENT" help:"Respond to this share of the calls with 503."`
+	Retired       bool         `help:"Certn responds to everything with 410, as it is reported to."`
 }
 
 // Run serves both services until the command is interrupted.
@@ -45,12 +45,12 @@ func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 			return usagef("--flaky %v: want a percentage, more than 0 and at most 100", c.Flaky)
 		}
 	}
-	if err := c.introduce(p, sb); err != nil {
+	if err := c.printEnvironment(p, sb); err != nil {
 		return err
 	}
 	<-ctx.Done()
 	n := sb.Counters()
-	p.say("\nSandbox ended after %s, %s and %s.", counted(n.Requests, "request"), counted(n.SignIns, "sign-in"), counted(n.Refreshes, "renewal"))
+	p.printErrf("\nSandbox ended after %s, %s and %s.", plural(n.Requests, "request"), plural(n.SignIns, "sign-in"), plural(n.Refreshes, "renewal"))
 	return nil
 }
 
@@ -96,12 +96,12 @@ func (c *sandboxCommand) options(p *program) ([]sandbox.Option, error) {
 	return opts, nil
 }
 
-// introduce prints what points the command at the sandbox, fit for a shell.
-// What belongs to the real services is taken away, and the session has a name
-// of its own, so that a real one is neither sent here nor lost.
-func (c *sandboxCommand) introduce(p *program, sb *sandbox.Sandbox) error {
+// printEnvironment prints shell commands that point credkit at the sandbox. They
+// unset what belongs to the real services and give the session a key of its
+// own, so that a real one is neither sent here nor overwritten.
+func (c *sandboxCommand) printEnvironment(p *program, sb *sandbox.Sandbox) error {
 	id, secret := sb.CertnClient()
-	p.say("COSMIC and Certn are up, with made-up people. In another terminal paste these lines:\n")
+	p.printErrf("COSMIC and Certn are up, with made-up people. In another terminal paste these lines:\n")
 	var b strings.Builder
 	for _, v := range []struct{ name, value string }{
 		{envCosmicBase, sb.CosmicURL()},
@@ -121,6 +121,6 @@ func (c *sandboxCommand) introduce(p *program, sb *sandbox.Sandbox) error {
 	if c.LoginPort != 8976 {
 		port = " --port " + strconv.Itoa(c.LoginPort)
 	}
-	p.say("\nand then\n  %[1]s login%[2]s\n  %[1]s me\n  %[1]s certs\n  %[1]s users\nCtrl-C ends the sandbox.", name, port)
+	p.printErrf("\nand then\n  %[1]s login%[2]s\n  %[1]s me\n  %[1]s certs\n  %[1]s users\nCtrl-C ends the sandbox.", name, port)
 	return nil
 }

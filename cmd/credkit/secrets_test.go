@@ -24,7 +24,7 @@ func TestNoOutputHasASecret(t *testing.T) {
 		// secrets; the code and the tokens come later.
 		printed.WriteString(r.stdout)
 	}
-	keep(w.login(t, "-v").expect(t, exitDone))
+	keep(w.login(t, "-v").expect(t, exitOK))
 	tokens := stored(t, w)
 	time.Sleep(time.Second)
 	for _, args := range [][]string{
@@ -110,7 +110,7 @@ func TestNoFormOfATokenIsPrinted(t *testing.T) {
 			}
 			for _, command := range []string{"me", "certs", "check"} {
 				got := w.run(t, command, "-v")
-				if got.code == exitDone || strings.Contains(got.stdout+got.stderr, token) {
+				if got.code == exitOK || strings.Contains(got.stdout+got.stderr, token) {
 					t.Errorf("%s in the %s, %s: exit %d: %s", kind, where, command, got.code, got.stderr)
 				}
 			}

@@ -19,8 +19,8 @@ import (
 	"github.com/credkit/credkit-go/facade/auth/pgstore"
 )
 
-// openStore is where sessions are kept.
-type openStore struct {
+// sessionStore is where sessions are saved.
+type sessionStore struct {
 	auth.Store
 	// where names the store for people, without a password.
 	where string
@@ -28,32 +28,33 @@ type openStore struct {
 	prepare func(context.Context) error
 }
 
-// reachWithin bounds the wait for a database at the start: a person is waiting.
-const reachWithin = 10 * time.Second
+// connectTimeout bounds the wait for a database at the start: a person is waiting.
+const connectTimeout = 10 * time.Second
 
 // A connection string of PostgreSQL in keywords, host=… password=…, and what
-// else may be a mistyped one with a password in it: no directory is made of
-// either.
+// may be a mistyped one with a password in it: it must not become the name of a
+// directory.
 var (
 	keywordString = regexp.MustCompile(`^\s*[a-z_]+\s*=`)
 	mistypedURL   = regexp.MustCompile(`^(postgres(ql)?:|[^/\\]*:[^/\\]*@)`)
 )
 
-// openStore opens the store of the environment, to be closed at the end.
-func (p *program) openStore(ctx context.Context) (*openStore, error) {
+// openStore opens the store that the environment names, to be closed when the
+// command is done.
+func (p *program) openStore(ctx context.Context) (*sessionStore, error) {
 	place := p.env(envStore)
 	scheme, _, isURL := strings.Cut(place, "://")
 	switch {
 	case isURL && scheme != "postgres" && scheme != "postgresql":
-		return nil, usagef("%s begins with %s://: want a directory, or a postgres:// URL", envStore, scheme)
+		return nil, usagef("%s starts with %s://: want a directory, or a postgres:// URL", envStore, scheme)
 	case isURL, keywordString.MatchString(place):
 		return p.openPostgres(ctx, place)
 	case mistypedURL.MatchString(place):
-		return nil, usagef("%s is not a URL like postgres://user@host/database; if it is a directory, begin it with ./", envStore)
+		return nil, usagef("%s is not a URL like postgres://user@host/database; if it is a directory, start it with ./", envStore)
 	case place == "":
 		config, err := os.UserConfigDir()
 		if err != nil {
-			return nil, usagef("there is no directory for sessions: %w: set %s to one", err, envStore)
+			return nil, usagef("no directory for sessions: %w: set %s to one", err, envStore)
 		}
 		place = filepath.Join(config, "credkit", "sessions")
 	}
@@ -61,18 +62,18 @@ func (p *program) openStore(ctx context.Context) (*openStore, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the store of sessions, which %s sets: %w", envStore, err)
 	}
-	return &openStore{Store: store, where: place, prepare: func(context.Context) error { return nil }}, nil
+	return &sessionStore{Store: store, where: place, prepare: func(context.Context) error { return nil }}, nil
 }
 
-func (p *program) openPostgres(ctx context.Context, address string) (*openStore, error) {
+func (p *program) openPostgres(ctx context.Context, address string) (*sessionStore, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil { // its text may hold a password
-		return nil, usagef("%s is no connection string that PostgreSQL's driver takes: want postgres://user@host/database, or host=… dbname=…; if it is a directory, begin it with ./", envStore)
+		return nil, usagef("%s is not a valid connection string of PostgreSQL: want postgres://user@host/database, or host=… dbname=…; if it is a directory, start it with ./", envStore)
 	}
 	db := stdlib.OpenDB(*config)
-	p.atEnd(func(context.Context) error { return db.Close() })
+	p.onClose(func(context.Context) error { return db.Close() })
 	db.SetMaxOpenConns(4)
-	ctx, cancel := context.WithTimeout(ctx, reachWithin)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if err := db.PingContext(ctx); err != nil {
 		return nil, fmt.Errorf("the store of sessions, which %s sets, cannot be reached: %w", envStore, err)
@@ -85,5 +86,5 @@ func (p *program) openPostgres(ctx context.Context, address string) (*openStore,
 	if !strings.HasPrefix(config.Host, "/") { // a socket
 		where += " on " + net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))
 	}
-	return &openStore{Store: store, where: where, prepare: store.Migrate}, nil
+	return &sessionStore{Store: store, where: where, prepare: store.Migrate}, nil
 }

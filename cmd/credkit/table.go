@@ -5,137 +5,125 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/credkit/credkit-go/facade/safetext"
 )
 
-// table prints rows in columns. The first ones are held until their widths
+// table prints rows in columns. The first ones are buffered until the widths
 // are known; all others follow with those widths, so that a list of any
-// length takes the memory of the first rows.
+// length takes the memory of the first rows. (go-pretty's table keeps all of
+// them until it is rendered.)
 type table[T any] struct {
 	to      io.Writer
 	columns []column[T]
 	width   int // of the terminal; 0 is without bound
-	paint   painter
+	colors  colors
 
-	held   [][]cell
-	widths []int // of the columns; nil until they are known
+	buffered [][]tableCell
+	widths   []int // of the columns; nil until they are known
 }
 
-// held is how many rows a table waits for before its first line.
-const held = 200
+// maxBuffered is how many rows a table waits for before its first line.
+const maxBuffered = 200
 
 const (
-	gap     = 2  // between two columns
-	leftOut = -1 // the width of a column that is not shown
+	columnGap = 2
+	hidden    = -1 // the width of a column that is not shown
 )
 
-type cell struct {
-	text string
-	look style
-}
-
-func newTable[T any](to io.Writer, columns []column[T], width int, paint painter) *table[T] {
-	return &table[T]{to: to, columns: columns, width: width, paint: paint}
+type tableCell struct {
+	text  string
+	style style
 }
 
 func (t *table[T]) write(v T) error {
-	all, err := texts(t.columns, v)
+	texts, err := cells(t.columns, v)
 	if err != nil {
 		return err
 	}
-	line := make([]cell, 0, len(t.columns))
+	row := make([]tableCell, 0, len(t.columns))
 	for i, c := range t.columns {
-		look := plain
-		if c.look != nil {
-			look = c.look(v)
+		cell := tableCell{text: safetext.Line(texts[i])}
+		if c.style != nil {
+			cell.style = c.style(v)
 		}
-		words := printable(all[i])
 		if c.cell == nil {
-			words = orDash(words)
+			cell.text = dashIfEmpty(cell.text)
 		}
-		line = append(line, cell{words, look})
+		row = append(row, cell)
 	}
 	if t.widths != nil {
-		return t.print(line)
+		return t.print(row)
 	}
-	if t.held = append(t.held, line); len(t.held) < held {
+	if t.buffered = append(t.buffered, row); len(t.buffered) < maxBuffered {
 		return nil
 	}
 	return t.flush()
 }
 
-// close prints what is held. A table without rows prints nothing.
+// close prints what is buffered. A table without rows prints nothing.
 func (t *table[T]) close() error {
-	if t.widths != nil || len(t.held) == 0 {
+	if t.widths != nil || len(t.buffered) == 0 {
 		return nil
 	}
 	return t.flush()
 }
 
 func (t *table[T]) flush() error {
-	header := make([]cell, 0, len(t.columns))
+	header := make([]tableCell, 0, len(t.columns))
 	for _, c := range t.columns {
-		header = append(header, cell{strings.ToUpper(c.name), bold})
+		header = append(header, tableCell{strings.ToUpper(c.name), bold})
 	}
-	t.measure(append([][]cell{header}, t.held...))
-	if err := t.print(header); err != nil {
-		return err
-	}
-	for _, line := range t.held {
-		if err := t.print(line); err != nil {
+	all := append([][]tableCell{header}, t.buffered...)
+	t.buffered = nil
+	t.measure(all)
+	for _, row := range all {
+		if err := t.print(row); err != nil {
 			return err
 		}
 	}
-	t.held = nil
 	return nil
 }
 
-// measure fits the columns to their cells, and to the terminal: columns that
-// can be spared are left out, then others are cut, the first one first.
-func (t *table[T]) measure(lines [][]cell) {
+// measure fits the columns to their cells, and to the terminal: optional columns
+// are left out, then others are cut, the first one first.
+func (t *table[T]) measure(all [][]tableCell) {
 	t.widths = make([]int, len(t.columns))
-	total := -gap
+	total := -columnGap
 	for i := range t.columns {
-		for _, line := range lines {
-			t.widths[i] = max(t.widths[i], text.StringWidth(line[i].text))
+		for _, row := range all {
+			t.widths[i] = max(t.widths[i], text.StringWidth(row[i].text))
 		}
-		total += t.widths[i] + gap
+		total += t.widths[i] + columnGap
 	}
 	if t.width == 0 {
 		return
 	}
 	for i, c := range t.columns {
-		if c.spare && total > t.width {
-			total -= t.widths[i] + gap
-			t.widths[i] = leftOut
+		if c.optional && total > t.width {
+			total -= t.widths[i] + columnGap
+			t.widths[i] = hidden
 		}
 	}
 	for i, c := range t.columns {
-		if c.least > 0 && t.widths[i] > c.least && total > t.width {
-			less := min(total-t.width, t.widths[i]-c.least)
-			t.widths[i] -= less
-			total -= less
+		if c.minWidth > 0 && t.widths[i] > c.minWidth && total > t.width {
+			cut := min(total-t.width, t.widths[i]-c.minWidth)
+			t.widths[i] -= cut
+			total -= cut
 		}
 	}
 }
 
-func (t *table[T]) print(line []cell) error {
-	var b strings.Builder
-	for i, c := range line {
+func (t *table[T]) print(row []tableCell) error {
+	var line strings.Builder
+	for i, c := range row {
 		width := t.widths[i]
-		if width == leftOut {
+		if width == hidden {
 			continue
 		}
-		words := c.text
-		if text.StringWidth(words) > width {
-			words = text.Snip(words, width, "…")
-		}
-		blank := strings.Repeat(" ", max(0, width-text.StringWidth(words)))
-		words = t.paint.in(c.look, words)
-		if t.columns[i].right {
-			words, blank = blank, words
-		}
-		b.WriteString(words + blank + strings.Repeat(" ", gap))
+		cell := t.colors.apply(c.style, text.Snip(c.text, width, "…"))
+		line.WriteString(text.AlignLeft.Apply(cell, width) + strings.Repeat(" ", columnGap))
 	}
-	_, err := io.WriteString(t.to, strings.TrimRight(b.String(), " ")+"\n")
+	_, err := io.WriteString(t.to, strings.TrimRight(line.String(), " ")+"\n")
 	return err
 }

@@ -30,13 +30,13 @@ func (c *versionCommand) Run(p *program) error {
 			}
 		}
 	}
-	if p.format() != asTable {
-		return one(p, layout[build]{csv: []column[build]{
+	if p.format() != formatTable {
+		return printOne(p, layout[build]{csv: []column[build]{
 			{name: "version", cell: func(b build) string { return b.Version }},
 			{name: "revision", cell: func(b build) string { return b.Revision }},
 			{name: "go", cell: func(b build) string { return b.Go }},
 			{name: "platform", cell: func(b build) string { return b.Platform }},
 		}}, b)
 	}
-	return fields(p, []field{{"credkit", b.Version}, {"revision", orDash(b.Revision)}, {"go", b.Go}, {"platform", b.Platform}})
+	return printFields(p, []field{{"credkit", b.Version}, {"revision", dashIfEmpty(b.Revision)}, {"go", b.Go}, {"platform", b.Platform}})
 }

@@ -89,14 +89,14 @@ func TestTwoProcesses(t *testing.T) {
 	}
 	contain(t, loginSaid.String(), "Signed in as Ada Lovelace")
 
-	contain(t, ran(t, env, "me").expect(t, exitDone).stdout, "ada@example.com")
-	if got := ran(t, env, "certs").expect(t, exitDone).stdout; strings.Count(got, "\n") != 12 {
+	contain(t, ran(t, env, "me").expect(t, exitOK).stdout, "ada@example.com")
+	if got := ran(t, env, "certs").expect(t, exitOK).stdout; strings.Count(got, "\n") != 12 {
 		t.Errorf("certs: %s", got)
 	}
-	contain(t, ran(t, env, "users", "-o", "csv").expect(t, exitDone).stdout, "ada.lovelace@example.com")
-	ran(t, env, "check").expect(t, exitDone)
-	ran(t, env, "drift").expect(t, exitDone)
-	contain(t, ran(t, env, "logout").expect(t, exitDone).stderr, "Signed out")
+	contain(t, ran(t, env, "users", "-o", "csv").expect(t, exitOK).stdout, "ada.lovelace@example.com")
+	ran(t, env, "check").expect(t, exitOK)
+	ran(t, env, "drift").expect(t, exitOK)
+	contain(t, ran(t, env, "logout").expect(t, exitOK).stderr, "Signed out")
 	ran(t, env, "me").expect(t, exitNotAllowed)
 
 	signalled(t, serving, syscall.SIGTERM)
@@ -136,7 +136,7 @@ func approve(t *testing.T, authorizeURL string) string {
 func TestHeadEndsAListQuietly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.WithCertificationCount(20_000)).withToken(t)
-	for _, f := range []format{asJSONL, asTable} {
+	for _, f := range []format{formatJSONL, formatTable} {
 		cmd := process(t, w.env, "certs", "-o", string(f))
 		read, write, err := os.Pipe()
 		if err != nil {
@@ -163,12 +163,12 @@ func TestHeadEndsAListQuietly(t *testing.T) {
 func renewing(t *testing.T) (w *world, cmd *exec.Cmd, stderr *locked, release chan struct{}) {
 	t.Helper()
 	w = newWorld(t, sandbox.WithTokenLifetime(time.Second))
-	w.login(t).expect(t, exitDone)
+	w.login(t).expect(t, exitOK)
 	time.Sleep(time.Second) // by then the token has expired
-	begun := make(chan struct{})
+	renewal := make(chan struct{})
 	release = make(chan struct{})
 	if err := w.Fail(sandbox.On(sandbox.OpToken), sandbox.Times(1), sandbox.Handle(func(to http.ResponseWriter, r *http.Request) {
-		close(begun)
+		close(renewal)
 		<-release
 		w.CosmicHandler().ServeHTTP(to, r)
 	})); err != nil {
@@ -178,7 +178,7 @@ func renewing(t *testing.T) (w *world, cmd *exec.Cmd, stderr *locked, release ch
 	_, stderr = started(t, cmd)
 	for {
 		select {
-		case <-begun:
+		case <-renewal:
 			return w, cmd, stderr, release
 		default:
 			ending(t, "no renewal began: %s", stderr.String())
@@ -201,7 +201,7 @@ func TestInterruptSavesWhatIsBeingRenewed(t *testing.T) {
 		}
 		// The rotation was received and saved: the next command needs no
 		// forgiveness.
-		w.run(t, "me").expect(t, exitDone)
+		w.run(t, "me").expect(t, exitOK)
 		if n := w.Counters(); n.Forgiven+n.ReplaysRefused > 0 || n.Rotations == 0 {
 			t.Errorf("%v: %+v", s, n)
 		}

@@ -4,12 +4,39 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
+
+func TestAStoreThatOthersCanReadIsRefused(t *testing.T) {
+	w := newWorld(t)
+	if err := os.Mkdir(w.env[envStore], 0o755); err != nil { //nolint:gosec // that is the test
+		t.Fatal(err)
+	}
+	contain(t, w.run(t, "me").expect(t, exitFailed).stderr, envStore, w.env[envStore])
+}
+
+func TestTheDefaultStoreIsInTheUsersConfiguration(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", home)
+	t.Setenv("HOME", home)
+	t.Setenv("AppData", home)
+	w := newWorld(t)
+	delete(w.env, envStore)
+	w.login(t).expect(t, exitOK)
+	config, err := os.UserConfigDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := filepath.Glob(filepath.Join(config, "credkit", "sessions", "*.record"))
+	if err != nil || len(records) != 1 {
+		t.Errorf("%d records, %v", len(records), err)
+	}
+}
 
 func TestASessionInPostgreSQL(t *testing.T) {
 	t.Parallel()
@@ -18,18 +45,18 @@ func TestASessionInPostgreSQL(t *testing.T) {
 	w.env[envStore] = address
 
 	contain(t, w.run(t, "me").stderr, "credkit: ") // nothing is there, not even the table
-	contain(t, w.login(t).expect(t, exitDone).stderr, "Signed in as Ada", "in the database test_")
+	contain(t, w.login(t).expect(t, exitOK).stderr, "Signed in as Ada", "in the database test_")
 	time.Sleep(time.Second)
-	contain(t, w.run(t, "-v", "me").expect(t, exitDone).stderr, "session rotated")
-	w.login(t).expect(t, exitDone) // the table is there already
+	contain(t, w.run(t, "-v", "me").expect(t, exitOK).stderr, "session rotated")
+	w.login(t).expect(t, exitOK) // the table is there already
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.env[envStore] = fmt.Sprintf("host=%s user=%s password=hush-hush dbname=%s",
 		u.Query().Get("host"), u.Query().Get("user"), strings.TrimPrefix(u.Path, "/"))
-	w.run(t, "me").expect(t, exitDone) // the same database, said in keywords
-	contain(t, w.run(t, "logout").expect(t, exitDone).stderr, "Signed out")
+	w.run(t, "me").expect(t, exitOK) // the same database, said in keywords
+	contain(t, w.run(t, "logout").expect(t, exitOK).stderr, "Signed out")
 	contain(t, w.run(t, "me").expect(t, exitNotAllowed).stderr, "nobody has signed in")
 }
 

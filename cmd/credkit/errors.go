@@ -15,7 +15,7 @@ import (
 
 // The exit codes, which scripts rely on.
 const (
-	exitDone       = 0
+	exitOK         = 0
 	exitFailed     = 1
 	exitUsage      = 2 // wrong usage, or a setting that is missing or wrong
 	exitNotAllowed = 3 // a scope is missing, or a sign-in is needed
@@ -26,13 +26,13 @@ const (
 
 var (
 	errInterrupted = errors.New("interrupted")
-	errDrift       = errors.New("answers differ from openapi.yaml")
-	// errSomeBad ends a list of which some elements could not be shown; each
-	// was told of when it came.
-	errSomeBad = errors.New("not every element could be shown")
+	errDrift       = errors.New("responses differ from openapi.yaml")
+	// errSkippedElements ends a list of which some elements could not be decoded; each
+	// was reported when it arrived.
+	errSkippedElements = errors.New("not every element could be shown")
 )
 
-// usageError is what the person at the keyboard can put right.
+// usageError is wrong usage or a wrong setting.
 type usageError struct{ err error }
 
 func (e usageError) Error() string { return e.err.Error() }
@@ -40,31 +40,31 @@ func (e usageError) Unwrap() error { return e.err }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// notAllowed is an answer of this command's own that something is not allowed.
-type notAllowed struct{ text string }
+// notAllowedError is the result of credkit check: something is not allowed.
+type notAllowedError struct{ text string }
 
-func (e notAllowed) Error() string { return e.text }
+func (e notAllowedError) Error() string { return e.text }
 
 func exitCode(err error) int {
 	var usage usageError
 	var config *auth.ConfigError
 	var token *auth.TokenError
 	var reauth *auth.ReauthError
-	var refused notAllowed
+	var refused notAllowedError
 	var signIn *signin.Error
 	switch {
 	case err == nil:
-		return exitDone
+		return exitOK
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.Is(err, facade.ErrRetired): // whatever else it says: nothing here is to be allowed
+	case errors.Is(err, facade.ErrRetired): // also a 403: no scope would help
 		return exitFailed
 	case errors.As(err, &config) && !errors.As(err, &token):
 		return exitUsage
 	case errors.As(err, &reauth), errors.As(err, &config), errors.As(err, &refused),
-		errors.As(err, &signIn) && signIn.Code != "", errors.As(err, &token) && refuses(token),
+		errors.As(err, &signIn) && signIn.Code != "", errors.As(err, &token) && isRejection(token),
 		errors.Is(err, facade.ErrForbidden), errors.Is(err, facade.ErrUnauthorized):
 		return exitNotAllowed
 	case errors.Is(err, errDrift):
@@ -74,8 +74,8 @@ func exitCode(err error) int {
 	}
 }
 
-// explain says what went wrong and what to do about it; nothing for what
-// needs no word.
+// explain says what went wrong and what to do about it; it is empty without an
+// error.
 func explain(err error) string {
 	var usage usageError
 	var scope *facade.ScopeError
@@ -99,12 +99,12 @@ func explain(err error) string {
 		}
 	case errors.As(err, &reauth):
 		advice = append(advice, "run: credkit login")
-	case errors.As(err, &token) && refuses(token):
+	case errors.As(err, &token) && isRejection(token):
 		if token.Remedy == "" { // otherwise the error says what helps
 			advice = append(advice, appAdvice(token))
 		}
 	case errors.Is(err, facade.ErrUnauthorized):
-		advice = append(advice, unauthorized(err))
+		advice = append(advice, unauthorizedAdvice(err))
 	case errors.Is(err, context.DeadlineExceeded):
 		advice = append(advice, "see each request: credkit -v …")
 	}
@@ -117,7 +117,7 @@ const (
 )
 
 // appAdvice names the settings that a token endpoint refused. Only Certn's
-// app signs in for itself.
+// clients use their own credentials (RFC 6749 section 4.4).
 func appAdvice(e *auth.TokenError) string {
 	if e.Grant == "client_credentials" {
 		return certnAdvice
@@ -125,17 +125,17 @@ func appAdvice(e *auth.TokenError) string {
 	return cosmicAdvice
 }
 
-// unauthorized says what helps against a 401.
-func unauthorized(err error) string {
+// unauthorizedAdvice says what helps against a 401.
+func unauthorizedAdvice(err error) string {
 	var call *facade.Error
 	if errors.As(err, &call) && call.Service == certn.Service.Name {
 		return certnAdvice
 	}
-	return "run: credkit login, or give " + envCosmicToken + " a token that is good"
+	return "run: credkit login, or give " + envCosmicToken + " a valid token"
 }
 
-// refuses reports whether a token endpoint refused what it was sent, rather
-// than being unable to answer.
-func refuses(e *auth.TokenError) bool {
+// isRejection reports whether a token endpoint refused the request, rather
+// than being unable to respond.
+func isRejection(e *auth.TokenError) bool {
 	return e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests && e.Status != http.StatusRequestTimeout
 }

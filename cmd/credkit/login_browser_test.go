@@ -51,7 +51,7 @@ func TestLoginInABrowser(t *testing.T) {
 		t.Fatalf("%v, stdout %q\n%s", err, line, stderr.String())
 	}
 	contain(t, stderr.String(), "Opening your browser", address, "Signed in as Ada Lovelace")
-	contain(t, w.run(t, "me").expect(t, exitDone).stdout, "ada@example.com")
+	contain(t, w.run(t, "me").expect(t, exitOK).stdout, "ada@example.com")
 }
 
 func TestLoginDeniedInABrowser(t *testing.T) {

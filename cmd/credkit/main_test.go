@@ -1,8 +1,13 @@
 package main
 
 import (
+	"context"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
 func TestWrongUsageEndsWith2AndNamesWhatIsWrong(t *testing.T) {
@@ -38,15 +43,15 @@ func TestWrongUsageEndsWith2AndNamesWhatIsWrong(t *testing.T) {
 		"a Certn base URL":         {args: []string{"users"}, env: map[string]string{envCertnBase: "nonsense"}, want: "CERTN_BASE_URL: base URL has no scheme: write it as https://host"},
 		"a password in a base URL": {args: []string{"me"}, env: map[string]string{envCosmicBase: "me:hush-hush@h"}, want: "COSMIC_BASE_URL: base URL has no host"},
 		"one in a broken base URL": {args: []string{"users"}, env: map[string]string{envCertnBase: "https://me:hush-hush/x@h"}, want: "CERTN_BASE_URL: base URL cannot be read: its port is not a number"},
-		"a store of another kind":  {args: []string{"me"}, env: map[string]string{envStore: "mysql://host/db"}, want: "CREDKIT_STORE begins with mysql://"},
-		"a broken database URL":    {args: []string{"me"}, env: map[string]string{envStore: "postgres://me:hush-hush@h:bad/db"}, want: "CREDKIT_STORE is no connection string"},
-		"a broken database string": {args: []string{"me"}, env: map[string]string{envStore: "host=h port=bad password=hush-hush"}, want: "CREDKIT_STORE is no connection string"},
+		"a store of another kind":  {args: []string{"me"}, env: map[string]string{envStore: "mysql://host/db"}, want: "CREDKIT_STORE starts with mysql://"},
+		"a broken database URL":    {args: []string{"me"}, env: map[string]string{envStore: "postgres://me:hush-hush@h:bad/db"}, want: "CREDKIT_STORE is not a valid connection string"},
+		"a broken database string": {args: []string{"me"}, env: map[string]string{envStore: "host=h port=bad password=hush-hush"}, want: "CREDKIT_STORE is not a valid connection string"},
 		"a mistyped database URL":  {args: []string{"me"}, env: map[string]string{envStore: "postgres:/me:hush-hush@h/db"}, want: "CREDKIT_STORE is not a URL"},
 		"a URL without its scheme": {args: []string{"me"}, env: map[string]string{envStore: "me:hush-hush@h/db"}, want: "CREDKIT_STORE is not a URL"},
 		"drift without a file":     {args: []string{"drift", "--operation", "getMe"}, want: "--operation and --file go together"},
 		"drift of a missing file":  {args: []string{"drift", "--operation", "getMe", "--file", "/nonexistent"}, want: "--file: open /nonexistent"},
 		"drift of no operation":    {args: []string{"drift", "--operation", "nope", "--file", "-"}, want: `no operation "nope"`},
-		"drift of no service":      {args: []string{"drift"}, env: map[string]string{envCosmicID: "", envCertnID: ""}, want: "no service to ask"},
+		"drift of no service":      {args: []string{"drift"}, env: map[string]string{envCosmicID: "", envCertnID: ""}, want: "no service to check"},
 		"a sandbox for strangers":  {args: []string{"sandbox", "--addr", "0.0.0.0:0"}, want: "want a loopback address"},
 		"a sandbox with no port":   {args: []string{"sandbox", "--addr", "127.0.0.1"}, want: "want a loopback address"},
 		"a sandbox with no scope":  {args: []string{"sandbox", "--addr", "127.0.0.1:0", "--scopes", "nope"}, want: `"nope" is no API scope`},
@@ -68,5 +73,44 @@ func TestWrongUsageEndsWith2AndNamesWhatIsWrong(t *testing.T) {
 				t.Errorf("a password in %q", got.stderr)
 			}
 		})
+	}
+}
+
+// closedPipe is a reader that has left, as head does.
+type closedPipe struct{ after int }
+
+func (c *closedPipe) Write(p []byte) (int, error) {
+	if c.after--; c.after < 0 {
+		return 0, syscall.EPIPE
+	}
+	return len(p), nil
+}
+
+func TestAReaderThatLeavesIsNoFailure(t *testing.T) {
+	w := newWorld(t, sandbox.WithCertificationCount(2000)).withToken(t)
+	for _, f := range []format{formatTable, formatJSON, formatJSONL, formatCSV} {
+		var stderr locked
+		code := run(t.Context(), []string{"certs", "-o", string(f)}, w.getenv, strings.NewReader(""), &closedPipe{after: 1}, &stderr)
+		if code != exitOK || stderr.String() != "" {
+			t.Errorf("%s: exit %d, stderr %q", f, code, stderr.String())
+		}
+	}
+}
+
+func TestInterruptedEndsWith130(t *testing.T) {
+	w := certsWorld(t)
+	if err := w.Fail(sandbox.On("listCertifications"), sandbox.Hang()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for w.Count("listCertifications") == 0 && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
+	got := w.runWith(t, ctx, "", "certs").expect(t, exitInterrupted)
+	if got.stderr != "credkit: interrupted\n" {
+		t.Errorf("stderr: %q", got.stderr)
 	}
 }
