@@ -2,12 +2,10 @@ package facade_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/credkit/credkit-go/facade/internal/memnet"
 )
 
 // exchange is one request that is expected, and how it is responded to. The
@@ -174,51 +174,15 @@ func diffJSON(want, got []byte) string {
 	return cmp.Diff(w, g)
 }
 
-// pipes is a listener whose connections are pipes in memory, so that a test
-// can run in fake time.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.IPAddr{} }
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	here, there := net.Pipe()
-	select {
-	case p.conns <- there:
-		return here, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// serve runs a server over pipes until stop is called.
+// serve runs a server in memory until stop is called, so that a test can run in
+// fake time.
 func serve(handler http.Handler) (client *http.Client, stop func() error) {
-	listener := newPipes()
+	var network memnet.Network
+	listener, _ := network.Listen("") // the first listener of a network cannot fail
 	server := &http.Server{Handler: handler, ErrorLog: slogDiscard()}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
-	transport := &http.Transport{DialContext: listener.dial}
+	transport := network.Transport()
 	return &http.Client{Transport: transport}, func() error {
 		transport.CloseIdleConnections()
 		err := server.Close()
