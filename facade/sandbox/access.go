@@ -1,11 +1,15 @@
 package sandbox
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"math/big"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,9 +19,8 @@ import (
 	"github.com/credkit/credkit-go/api/spec"
 )
 
-// claims are what an access token of COSMIC says. It is a JWT (RFC 7519)
-// signed with HS256, so that it looks like the real one and nothing has to be
-// remembered of it.
+// claims are what an access token of COSMIC says. It is a JWT (RFC 7519), so
+// that nothing has to be remembered of it.
 type claims struct {
 	Issuer   string   `json:"iss"`
 	Subject  string   `json:"sub"`
@@ -37,12 +40,42 @@ type claims struct {
 
 var encoding = base64.RawURLEncoding
 
-// sign makes a JWT of any claims.
-func (s *Sandbox) sign(v any) string {
-	payload, _ := json.Marshal(v) // claims are plain data
-	head := encoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`))
-	body := head + "." + encoding.EncodeToString(payload)
-	return body + "." + encoding.EncodeToString(s.mac(body))
+// newSigner makes the key that signs JWTs, and its name.
+func newSigner() (key *ecdsa.PrivateKey, id string, err error) {
+	key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	return key, rand.Text(), err
+}
+
+// sign makes a JWT of any claims, signed with ES256 (RFC 7518 section 3.4).
+func (s *Sandbox) sign(claims any) string {
+	head, _ := json.Marshal(map[string]string{"alg": "ES256", "typ": "JWT", "kid": s.keyID})
+	payload, _ := json.Marshal(claims) // plain data
+	body := encoding.EncodeToString(head) + "." + encoding.EncodeToString(payload)
+	sum := sha256.Sum256([]byte(body))
+	x, y, _ := ecdsa.Sign(rand.Reader, s.signer, sum[:]) // fails for no key of P-256
+	var signature [64]byte
+	x.FillBytes(signature[:32])
+	y.FillBytes(signature[32:])
+	return body + "." + encoding.EncodeToString(signature[:])
+}
+
+// verify reads the claims of a JWT that the sandbox has signed.
+func (s *Sandbox) verify(token string) (c claims, ok bool) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return c, false
+	}
+	signature, err := encoding.DecodeString(parts[2])
+	if err != nil || len(signature) != 64 {
+		return c, false
+	}
+	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+	x, y := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
+	if !ecdsa.Verify(&s.signer.PublicKey, sum[:], x, y) {
+		return c, false
+	}
+	payload, err := encoding.DecodeString(parts[1])
+	return c, err == nil && json.Unmarshal(payload, &c) == nil
 }
 
 func (s *Sandbox) mac(text string) []byte {
@@ -52,11 +85,11 @@ func (s *Sandbox) mac(text string) []byte {
 }
 
 // accessToken issues an access token of COSMIC for a session.
-func (s *Sandbox) accessToken(f *family) (token string, ends time.Time) {
+func (s *Sandbox) accessToken(f *session, issuer string) (token string, ends time.Time) {
 	now := time.Now()
 	ends = now.Add(s.set.tokenLifetime)
 	c := claims{
-		Issuer:   s.issuer(s.cosmic.base),
+		Issuer:   issuer,
 		Subject:  f.user.ID,
 		Audience: "authenticated",
 		Expires:  ends.Add(time.Second - 1).Unix(),
@@ -72,7 +105,7 @@ func (s *Sandbox) accessToken(f *family) (token string, ends time.Time) {
 }
 
 // scopesOf are the API scopes of a session's next access token.
-func (s *Sandbox) scopesOf(f *family) []string {
+func (s *Sandbox) scopesOf(f *session) []string {
 	if s.set.firstParty {
 		return []string{}
 	}
@@ -114,29 +147,11 @@ func (s *Sandbox) bearer(r *http.Request) (c claims, ok bool) {
 	if !strings.EqualFold(scheme, "Bearer") || len(r.Header.Values("Authorization")) != 1 {
 		return c, false
 	}
-	body, signature, ok := cutLast(token, ".")
-	if !ok {
-		return c, false
-	}
-	mac, err := encoding.DecodeString(signature)
-	if err != nil || !hmac.Equal(mac, s.mac(body)) {
-		return c, false
-	}
-	_, payload, _ := strings.Cut(body, ".")
-	raw, err := encoding.DecodeString(payload)
-	if err != nil || json.Unmarshal(raw, &c) != nil {
+	if c, ok = s.verify(token); !ok {
 		return c, false
 	}
 	good := c.Number > s.refused.Load() && time.Now().UnixNano() < c.Ends
 	return c, good
-}
-
-func cutLast(s, sep string) (before, after string, ok bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
 }
 
 // allowed checks the access token of r and its scopes against what op needs;

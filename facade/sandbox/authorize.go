@@ -30,6 +30,10 @@ type code struct {
 	*consent
 	user  *User
 	given time.Time
+
+	// Guarded by grants.mu.
+	used    bool
+	session *session // that it made
 }
 
 // authorize is the authorization endpoint (RFC 6749 section 4.1.1, with PKCE
@@ -162,19 +166,27 @@ func (g *grants) forget() {
 }
 
 // redeem checks an authorization code against what it is bound to and uses it
-// up, whatever the outcome.
+// up, whatever the outcome. A code that is used again ends the session that it
+// made (RFC 6749 section 4.1.2).
 func (s *Sandbox) redeem(form url.Values, app *App) (c *code, why string) {
 	g := &s.grants
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	c = g.codes[form.Get("code")]
-	delete(g.codes, form.Get("code"))
-	g.mu.Unlock()
+	if c == nil {
+		return nil, "Invalid authorization code"
+	}
+	if c.used {
+		if c.session != nil && c.session.state.ended == nil {
+			c.session.state.ended = tokenNotFound
+		}
+		return nil, "Invalid authorization code"
+	}
+	c.used = true
 	sum := sha256.Sum256([]byte(form.Get("code_verifier")))
 	challenge := encoding.EncodeToString(sum[:])
 	switch {
-	case c == nil:
-		return nil, "Invalid authorization code"
-	case time.Since(c.given) >= codeLifetime:
+	case time.Since(c.asked) >= codeLifetime:
 		return nil, "Authorization code has expired"
 	case c.app != app:
 		return nil, "Authorization code was issued to another client"
@@ -184,6 +196,13 @@ func (s *Sandbox) redeem(form url.Values, app *App) (c *code, why string) {
 		return nil, "Code verifier does not match the code challenge"
 	}
 	return c, ""
+}
+
+// redeemed notes the session that a code has made.
+func (g *grants) redeemed(c *code, f *session) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c.session = f
 }
 
 // printable quotes a name that a client chose.

@@ -63,7 +63,7 @@ func (s *Sandbox) certnTokenEndpoint(w http.ResponseWriter, r *http.Request) {
 		oauthError(w, http.StatusBadRequest, "invalid_request", "")
 	default:
 		access := s.certnToken()
-		sendTokens(w, tokenAnswer{
+		sendTokens(w, tokenResponse{
 			AccessToken: access,
 			TokenType:   "Bearer",
 			ExpiresIn:   s.expiresIn(s.set.certnTokenLifetime),

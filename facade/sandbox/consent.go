@@ -49,7 +49,7 @@ func (s *Sandbox) consentPage(w http.ResponseWriter, id string, c *consent) {
 	}
 	to, _ := url.Parse(c.redirect) // registered: checked at the start
 	data.Host = to.Host
-	data.Grants = inWords(s.scopesOf(&family{app: c.app}))
+	data.Grants = inWords(s.scopesOf(&session{app: c.app}))
 	for _, scope := range c.identity {
 		if words := identityInWords(scope); words != "" {
 			data.Identity = append(data.Identity, words)
@@ -137,7 +137,9 @@ func (s *Sandbox) decide(w http.ResponseWriter, r *http.Request) {
 		s.problemPage(w, "The form cannot be read.")
 		return
 	}
-	if from := r.Header.Get("Origin"); from != "" && from != origin(r) {
+	// By Sec-Fetch-Site, or by the host of Origin: the scheme of a proxy in front
+	// is not known.
+	if http.NewCrossOriginProtection().Check(r) != nil {
 		s.violated(r, "the consent form came from another origin")
 		s.problemPage(w, "The form came from another site.")
 		return

@@ -3,7 +3,7 @@
 // that use credkit.
 //
 // [Start] listens on two loopback ports, one a service, so that a token that
-// strays to the other service is seen. [New] listens nowhere: its
+// is sent to the other service is seen. [New] listens nowhere: its
 // [Sandbox.Transport] carries real HTTP over in-memory connections, which also
 // works inside a testing/synctest bubble (call New inside it, too).
 //
@@ -18,25 +18,28 @@
 // generated from openapi.yaml, and the operations are served through the
 // generated server interface with its own models, so that a mistake that the
 // client and the server might share shows. What the description does not allow
-// is answered 400 with the reason, and counted ([Counters.Violations]).
+// gets 400 with the reason, and is counted ([Counters.Violations]).
 //
-// # What is known and what is made up
+// # What is known and what is assumed
 //
-// COSMIC documents the flow, the paths and the answers' fields; lifetimes,
-// rotation and error bodies are assumed to be those of the authorization
-// server that its paths and methods resemble. Refresh tokens rotate on every
-// use. A replayed direct parent of the current token is forgiven: the answer
-// carries the current refresh token once more, with a new access token, and
-// the parent stays the parent, so that a client may lose any number of answers
-// in a row. Anything older ends the session. Each of these is an option.
+// COSMIC documents the flow, the paths and the members of responses; lifetimes,
+// rotation and error bodies are assumed to be those of Supabase Auth's OAuth 2.1
+// server, which its paths and methods resemble. Refresh tokens rotate on every
+// use, by one of two algorithms ([WithAlgorithm]). A replayed direct parent of the
+// current token is forgiven: the response has the current refresh token once
+// more, with a new access token, so that a client may lose any number of
+// responses in a row. Anything older ends the session, unless a reuse interval
+// forgives it ([WithReuseInterval]). Sessions can end by age, inactivity or a
+// newer sign-in ([WithTimeBox], [WithInactivityTimeout], [WithSingleSession]), by
+// a logout, or by [Sandbox.EndSession]; a ban, a migration to the second algorithm
+// and a restored database are [Sandbox.Ban], [Sandbox.UpgradeAtNextRefresh] and
+// [Sandbox.Restore].
 //
 // # Why no OAuth server library
 //
-// The kept server libraries for Go that we know answer a replay in one fixed
-// way and have one error shape, and they bring more modules than everything
-// that credkit links. A forgiven parent, both error shapes and an answer that
-// is cut after the rotation would each mean bending them; the double here is
-// small, and each of its rules can be read.
+// The maintained server libraries for Go that we know respond to a replay in one
+// fixed way, have one error shape, and bring more modules than everything that
+// credkit links.
 //
 // Nothing is persisted, and nothing here is a secret: client secrets and keys
 // are for tests alone.

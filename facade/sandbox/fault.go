@@ -25,6 +25,8 @@ const (
 	OpConsent spec.OperationID = "consent"
 	// OpUserInfo is OpenID Connect's user info.
 	OpUserInfo spec.OperationID = "userinfo"
+	// OpLogout ends sessions at COSMIC's identity service.
+	OpLogout spec.OperationID = "logout"
 	// OpMetadata are the documents under .well-known.
 	OpMetadata spec.OperationID = "metadata"
 	// OpCertnToken is Certn's token endpoint.
@@ -46,22 +48,23 @@ type fault struct {
 	random  *rand.Rand
 
 	// What happens to them.
-	names      []string
-	delay      time.Duration
-	handler    http.Handler
-	status     int
-	header     http.Header
-	body       []byte
-	hasBody    bool
-	hang       bool
-	cutBefore  bool
-	cutAfter   bool
-	cutAt      int64 // -1 is nowhere
-	stallAt    int64 // -1 is nowhere
-	dripBytes  int
-	dripEvery  time.Duration
-	reset      bool
-	processing bool // the request takes its effect before a canned answer
+	names       []string
+	delay       time.Duration
+	handler     http.Handler
+	status      int
+	header      http.Header
+	body        []byte
+	hasBody     bool
+	hang        bool
+	cutBefore   bool
+	cutAfter    bool
+	cutAt       int64 // -1 is nowhere
+	stallAt     int64 // -1 is nowhere
+	dripBytes   int
+	dripEvery   time.Duration
+	reset       bool
+	holdSession time.Duration
+	processing  bool // the request takes its effect before a canned answer
 }
 
 // faults are the scripts in force, in the order in which they were given.

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -75,6 +76,33 @@ func Delay(d time.Duration) Part {
 		}
 		f.delay = d
 		f.does("delay %s", d)
+		return nil
+	}
+}
+
+// HoldSession has a refresh hold its session for d before it rotates, as a slow
+// hook of the server does; with On([OpToken]). Another refresh of that session
+// waits, and after 5 s gets 409 with the code [Conflict].
+func HoldSession(d time.Duration) Part {
+	return func(f *fault) error {
+		if d <= 0 {
+			return fmt.Errorf("a session held for %s: want more than nothing", d)
+		}
+		f.holdSession = d
+		f.does("session held for %s", d)
+		return nil
+	}
+}
+
+// HookTimeout answers a token request as the server does when a hook of its own
+// takes too long: 422 with the code hook_timeout. Nothing is rotated.
+func HookTimeout() Part {
+	return func(f *fault) error {
+		const status = http.StatusUnprocessableEntity
+		body, _ := json.Marshal(codeBody{status, "hook_timeout", "Failed to reach hook within maximum time"}) // plain data
+		f.status, f.body, f.hasBody = status, body, true
+		f.header.Set("Content-Type", "application/json")
+		f.does("hook timeout")
 		return nil
 	}
 }

@@ -35,8 +35,8 @@ type Request struct {
 	Header http.Header
 	// Grant is the grant_type of a token request.
 	Grant string
-	// Token is the [Fingerprint] of the access token or refresh token it
-	// presented; empty if none.
+	// Token names the access token or refresh token it presented: the first 12
+	// hexadecimal digits of its SHA-256. Empty if none.
 	Token string
 	// Status is that of the answer; 0 while there is none, or when the
 	// connection was cut before one.
@@ -66,7 +66,10 @@ type Counters struct {
 	Refreshes int
 	// Rotations counts refreshes that made a new refresh token.
 	Rotations int
-	// Forgiven counts replays of a direct parent that were answered.
+	// Branched counts those of Rotations that gave a token which was used before
+	// another child, within the reuse interval.
+	Branched int
+	// Forgiven counts replays that got the current refresh token again.
 	Forgiven int
 	// ReplaysRefused counts refresh tokens refused because they were used
 	// before, or because their session has ended.
@@ -82,9 +85,9 @@ type Counters struct {
 	Faults int
 }
 
-// Fingerprint names a token without showing it: the start of its SHA-256 in
+// fingerprint names a token without showing it: the start of its SHA-256 in
 // hexadecimal.
-func Fingerprint(token string) string {
+func fingerprint(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:6])
 }
@@ -119,7 +122,7 @@ func (l *requestLog) start(service string, op spec.OperationID, r *http.Request)
 		Header:    redactHeader(r.Header),
 	}
 	if scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
-		entry.Token = Fingerprint(token)
+		entry.Token = fingerprint(token)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -2,6 +2,8 @@ package sandbox_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -31,10 +33,10 @@ func TestTheLogTellsRequestsWithoutSecrets(t *testing.T) {
 		first.Path != "/b/v1/certifications" || first.Query.Get("limit") != "3" || first.Status != 200 || first.At.IsZero() {
 		t.Errorf("%+v", first)
 	}
-	if first.Token != sandbox.Fingerprint(tokens.AccessToken) || first.Header.Get("Authorization") != "Bearer [redacted]" {
+	if first.Token != fingerprint(tokens.AccessToken) || first.Header.Get("Authorization") != "Bearer [redacted]" {
 		t.Errorf("%+v", first)
 	}
-	if r := requests[1]; r.Grant != "refresh_token" || r.Token != sandbox.Fingerprint(tokens.RefreshToken) || r.Operation != sandbox.OpToken {
+	if r := requests[1]; r.Grant != "refresh_token" || r.Token != fingerprint(tokens.RefreshToken) || r.Operation != sandbox.OpToken {
 		t.Errorf("%+v", r)
 	}
 	if a.Header.Get("X-Request-Id") != "sandbox-1" {
@@ -112,4 +114,10 @@ func TestEverythingAtOnceIsSafe(t *testing.T) {
 	if c := sb.Counters(); c.Refreshes != 240 || c.FamiliesRevoked != 0 {
 		t.Errorf("%+v", c)
 	}
+}
+
+// fingerprint is how the log names a token.
+func fingerprint(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])[:12]
 }

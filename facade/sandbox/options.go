@@ -127,10 +127,44 @@ func WithCertnTokenLifetime(d time.Duration) Option {
 	return positive("Certn token lifetime", d, func(s *settings) { s.certnTokenLifetime = d })
 }
 
-// WithTimeBox ends each COSMIC session that long after its sign-in, with
-// the code session_expired. The default is never.
+// WithAlgorithm sets how the server keeps refresh tokens: 1, the default, as rows
+// of a table, of which each knows its parent; 2 as a counter in the session. They
+// differ in which replays are forgiven; see [WithReuseInterval].
+func WithAlgorithm(n int) Option {
+	return func(s *settings) error {
+		if n != 1 && n != 2 {
+			return fmt.Errorf("token algorithm %d: want 1 or 2", n)
+		}
+		s.algorithm = n
+		return nil
+	}
+}
+
+// WithReuseInterval forgives every refresh token for that long after its use, and
+// not only the direct parent of the current one; the hosted product has 10
+// seconds. Algorithm 1 then responds with a new token, so that two are current;
+// algorithm 2, which counts from the session's last refresh, with the current
+// one. The default is 0.
+func WithReuseInterval(d time.Duration) Option {
+	return positive("reuse interval", d, func(s *settings) { s.reuseInterval = d })
+}
+
+// WithTimeBox ends each session that long after its sign-in, with the code
+// [SessionExpired]. The default is never.
 func WithTimeBox(d time.Duration) Option {
-	return positive("session lifetime", d, func(s *settings) { s.sessionLifetime = d })
+	return positive("time box", d, func(s *settings) { s.timeBox = d })
+}
+
+// WithInactivityTimeout ends each session that was not refreshed for that long,
+// with the code [SessionExpired]. The default is never.
+func WithInactivityTimeout(d time.Duration) Option {
+	return positive("inactivity timeout", d, func(s *settings) { s.inactivity = d })
+}
+
+// WithSingleSession has a sign-in end the other sessions of its user, with the
+// code [SessionExpired].
+func WithSingleSession() Option {
+	return func(s *settings) error { s.singleSession = true; return nil }
 }
 
 func positive(what string, d time.Duration, set func(*settings)) Option {

@@ -1,187 +1,176 @@
 package sandbox_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
+	"net"
 	"net/http"
-	"net/url"
+	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/credkit/credkit-go/api/certn"
 	"github.com/credkit/credkit-go/api/cosmic"
-	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
-// start runs a sandbox on sockets until the test ends.
-func start(t *testing.T, opts ...sandbox.Option) *sandbox.Sandbox {
-	t.Helper()
-	sb, err := sandbox.Start(opts...)
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestBothServicesAnswerOnPortsOfTheirOwn(t *testing.T) {
+	sb := start(t)
+	if sb.CosmicURL() == sb.CertnURL() || !strings.HasPrefix(sb.CosmicURL(), "http://127.0.0.1:") {
+		t.Fatalf("%s and %s", sb.CosmicURL(), sb.CertnURL())
+	}
+	tokens := signIn(t, sb)
+	wantStatus(t, get(t, sb, urlOf(t, sb, cosmic.OpGetMe), tokens.AccessToken), 200)
+	wantStatus(t, get(t, sb, urlOf(t, sb, certn.OpListUsers), sb.CertnAccessToken()), 200)
+
+	// A service does not know the other's paths, nor its tokens.
+	wantStatus(t, get(t, sb, sb.CertnURL()+"/v1/me", sb.CertnAccessToken()), 404)
+	wantStatus(t, get(t, sb, urlOf(t, sb, certn.OpListUsers), tokens.AccessToken), 401)
+	wantStatus(t, get(t, sb, urlOf(t, sb, cosmic.OpGetMe), sb.CertnAccessToken()), 401)
+}
+
+func TestTransportCarriesBothServicesInFakeTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sb := inMemory(t, sandbox.WithTokenLifetime(time.Minute), sandbox.WithBasePath("/below"))
+		tokens := signIn(t, sb)
+		me := urlOf(t, sb, cosmic.OpGetMe)
+		wantStatus(t, get(t, sb, me, tokens.AccessToken), 200)
+		wantStatus(t, get(t, sb, urlOf(t, sb, certn.OpListUsers), sb.CertnAccessToken()), 200)
+		time.Sleep(time.Minute - 1)
+		wantStatus(t, get(t, sb, me, tokens.AccessToken), 200)
+		time.Sleep(1)
+		wantStatus(t, get(t, sb, me, tokens.AccessToken), 401)
+		next := refresh(t, sb, tokens.RefreshToken)
+		wantStatus(t, next, 200)
+		wantStatus(t, get(t, sb, me, next.json(t)["access_token"].(string)), 200)
+		sb.Close() // before the bubble ends
+	})
+}
+
+func TestTransportReachesNothingElse(t *testing.T) {
+	elsewhere := 0
+	sb := inMemory(t, sandbox.WithHost("elsewhere.test", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere++ })))
+	if _, err := try(sb, request(t, "GET", "https://api.example.com/", "", "", nil)); err == nil || !strings.Contains(err.Error(), "no such host") {
+		t.Fatalf("error %v", err)
+	}
+	wantStatus(t, get(t, sb, "http://elsewhere.test/", ""), 200)
+	wantStatus(t, get(t, sb, "https://elsewhere.test/", ""), 200)
+	if elsewhere != 2 {
+		t.Fatalf("%d requests elsewhere", elsewhere)
+	}
+
+	// The services are https: http is answered, so that it is seen.
+	plain := strings.Replace(urlOf(t, sb, cosmic.OpGetMe), "https:", "http:", 1)
+	wantStatus(t, get(t, sb, plain, signIn(t, sb).AccessToken), 400)
+	if sb.Counters().Violations != 1 {
+		t.Fatalf("%+v", sb.Counters())
+	}
+}
+
+func TestTransportAlsoReachesAStartedSandbox(t *testing.T) {
+	sb := start(t)
+	req := request(t, "GET", urlOf(t, sb, cosmic.OpGetMe), signIn(t, sb).AccessToken, "", nil)
+	resp, err := sb.Transport().RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(sb.Close)
-	return sb
+	resp.Body.Close()
+	if resp.StatusCode != 200 {
+		t.Fatal(resp.Status)
+	}
 }
 
-// inMemory makes a sandbox without sockets until the test ends.
-func inMemory(t *testing.T, opts ...sandbox.Option) *sandbox.Sandbox {
-	t.Helper()
-	sb, err := sandbox.New(opts...)
+func TestHandlersServeUnderAnyServer(t *testing.T) {
+	sb := inMemory(t)
+	ts := httptest.NewServer(sb.Handler())
+	defer ts.Close()
+	token := signIn(t, sb).AccessToken
+	for path, token := range map[string]string{"/v1/me": token, "/v1/certifications": token, "/api/v1/users/": sb.CertnAccessToken()} {
+		req := request(t, "GET", ts.URL+path, token, "", nil)
+		resp, err := ts.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != 200 {
+			t.Errorf("%s: %s", path, resp.Status)
+		}
+	}
+	w := httptest.NewRecorder()
+	sb.CosmicHandler().ServeHTTP(w, request(t, "GET", "/v1/me", token, "", nil))
+	if w.Code != 200 {
+		t.Fatal(w.Code)
+	}
+}
+
+func TestAddrTakesThePortAndTheNext(t *testing.T) {
+	var sb *sandbox.Sandbox
+	var address string
+	for sb == nil { // until a free port is followed by a free port
+		taken, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address = taken.Addr().String()
+		if _, err := sandbox.Start(sandbox.WithAddr(address)); err == nil || !strings.Contains(err.Error(), "listening for COSMIC") {
+			t.Fatalf("the address is taken: %v", err)
+		}
+		taken.Close()
+		if sb, err = sandbox.Start(sandbox.WithAddr(address)); err != nil && !strings.Contains(err.Error(), "listening for") {
+			t.Fatal(err)
+		}
+	}
+	defer sb.Close()
+	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(sb.Close)
-	return sb
-}
-
-// answer is what came back, wholly read.
-type answer struct {
-	*http.Response
-	body []byte
-	cut  error // of reading the body
-}
-
-func (a answer) text() string { return string(a.body) }
-
-// json decodes the body.
-func (a answer) json(t *testing.T) map[string]any {
-	t.Helper()
-	var v map[string]any
-	if err := json.Unmarshal(a.body, &v); err != nil {
-		t.Fatalf("%s: %q: %v", a.Status, a.body, err)
-	}
-	return v
-}
-
-// at returns the member at a path of a JSON object, nil if it is not there.
-func at(v any, path ...string) any {
-	for _, name := range path {
-		m, _ := v.(map[string]any)
-		v = m[name]
-	}
-	return v
-}
-
-// do makes a request and reads the answer; redirects are not followed.
-func do(t *testing.T, sb *sandbox.Sandbox, req *http.Request) answer {
-	t.Helper()
-	a, err := try(sb, req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-func try(sb *sandbox.Sandbox, req *http.Request) (answer, error) {
-	client := *sb.Client()
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := client.Do(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	return answer{resp, b, err}, nil
-}
-
-func request(t *testing.T, method, address, token, contentType string, body []byte) *http.Request {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, address, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
-	return req
-}
-
-func get(t *testing.T, sb *sandbox.Sandbox, address, token string) answer {
-	t.Helper()
-	return do(t, sb, request(t, http.MethodGet, address, token, "", nil))
-}
-
-// signIn returns the tokens of a new session.
-func signIn(t *testing.T, sb *sandbox.Sandbox, scopes ...string) sandbox.Tokens {
-	t.Helper()
-	tokens, err := sb.SignIn("", scopes...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tokens
-}
-
-// pathOf is where an operation or endpoint lies, from the generated tables.
-func urlOf(t *testing.T, sb *sandbox.Sandbox, id spec.OperationID) string {
-	t.Helper()
-	if op, ok := cosmic.Service.Operation(id); ok {
-		return sb.CosmicURL() + op.Path
-	}
-	if op, ok := certn.Service.Operation(id); ok {
-		return sb.CertnURL() + op.Path
-	}
-	t.Fatalf("no operation %q", id)
-	return ""
-}
-
-func tokenURL(sb *sandbox.Sandbox) string { return sb.CosmicURL() + cosmic.Service.TokenPath }
-
-const formEncoded = "application/x-www-form-urlencoded"
-
-// post sends a form to a token endpoint; prepare may add to the request.
-func post(t *testing.T, sb *sandbox.Sandbox, address string, form url.Values, prepare ...func(*http.Request)) answer {
-	t.Helper()
-	req := request(t, http.MethodPost, address, "", formEncoded, []byte(form.Encode()))
-	for _, p := range prepare {
-		p(req)
-	}
-	return do(t, sb, req)
-}
-
-// refresh uses a refresh token at the first app.
-func refresh(t *testing.T, sb *sandbox.Sandbox, token string) answer {
-	t.Helper()
-	return post(t, sb, tokenURL(sb), refreshForm(sb, token))
-}
-
-func refreshForm(sb *sandbox.Sandbox, token string) url.Values {
-	return url.Values{"grant_type": {"refresh_token"}, "client_id": {sb.App().ClientID}, "refresh_token": {token}}
-}
-
-// refreshed is refresh that must go well; it returns the refresh token.
-func refreshed(t *testing.T, sb *sandbox.Sandbox, token string) string {
-	t.Helper()
-	a := refresh(t, sb, token)
-	if a.StatusCode != http.StatusOK {
-		t.Fatalf("refresh: %s %s", a.Status, a.body)
-	}
-	next, _ := a.json(t)["refresh_token"].(string)
-	return next
-}
-
-func wantStatus(t *testing.T, a answer, status int) {
-	t.Helper()
-	if a.StatusCode != status {
-		t.Fatalf("%s, want %d; body %.300s", a.Status, status, a.body)
+	next := netip.AddrPortFrom(at.Addr(), at.Port()+1)
+	if sb.CosmicURL() != "http://"+address || sb.CertnURL() != "http://"+next.String() {
+		t.Errorf("%s and %s, want %s and %s", sb.CosmicURL(), sb.CertnURL(), at, next)
 	}
 }
 
-func wantText(t *testing.T, a answer, part string) {
-	t.Helper()
-	if !strings.Contains(a.text(), part) {
-		t.Fatalf("body %.2000s\nhas no %q", a.body, part)
+func TestAListenerOnEveryAddressIsReachedOnLoopback(t *testing.T) {
+	sb := start(t, sandbox.WithAddr("0.0.0.0:0"))
+	if !strings.HasPrefix(sb.CosmicURL(), "http://127.0.0.1:") {
+		t.Errorf("%s", sb.CosmicURL())
+	}
+	wantStatus(t, get(t, sb, urlOf(t, sb, cosmic.OpGetMe), signIn(t, sb).AccessToken), 200)
+}
+
+func TestAClosedSandboxAnswersNothing(t *testing.T) {
+	for _, sb := range []*sandbox.Sandbox{start(t), inMemory(t), inMemory(t)} {
+		req := request(t, "GET", urlOf(t, sb, cosmic.OpGetMe), signIn(t, sb).AccessToken, "", nil)
+		if sb.CosmicURL()[:5] == "http:" {
+			wantStatus(t, do(t, sb, req), 200) // there is a connection to cut
+		}
+		sb.Close()
+		if a, err := try(sb, req); err == nil {
+			t.Errorf("%s", a.Status)
+		}
 	}
 }
 
-func fail(t *testing.T, sb *sandbox.Sandbox, parts ...sandbox.Part) {
-	t.Helper()
-	if err := sb.Fail(parts...); err != nil {
-		t.Fatal(err)
+func TestCloseEndsWhatIsUnderWay(t *testing.T) {
+	sb := start(t)
+	fail(t, sb, sandbox.Hang())
+	done := make(chan error)
+	go func() {
+		_, err := try(sb, request(t, "GET", urlOf(t, sb, cosmic.OpGetMe), "", "", nil))
+		done <- err
+	}()
+	for sb.Counters().Requests == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	sb.Close()
+	sb.Close()
+	if err := <-done; err == nil {
+		t.Fatal("the request was answered")
 	}
 }

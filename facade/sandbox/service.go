@@ -10,9 +10,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/credkit/credkit-go/api/server"
 	"github.com/credkit/credkit-go/api/spec"
+	"github.com/credkit/credkit-go/facade/internal/memnet"
 )
 
 // service is one of the two services: its endpoints by path and method, and
@@ -81,16 +83,19 @@ func (v *service) knows(r *http.Request) bool {
 	return ok && (v.endpoints[path] != nil || v.endpoints[path+"/"] != nil)
 }
 
-// call is what is known of the request being answered.
+// call is what is known of the request being handled.
 type call struct {
-	number int // in the log
+	number      int           // in the log
+	holdSession time.Duration // of [HoldSession]
 }
 
 type callKey struct{}
 
-func callOf(r *http.Request) call {
-	c, _ := r.Context().Value(callKey{}).(call)
-	return c
+func callOf(r *http.Request) *call {
+	if c, ok := r.Context().Value(callKey{}).(*call); ok {
+		return c
+	}
+	return &call{}
 }
 
 // ServeHTTP logs the request, applies faults, and answers.
@@ -104,6 +109,9 @@ func (v *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	// Escaped, so that a slash in disguise is none.
 	path, under := strings.CutPrefix(r.URL.EscapedPath(), s.set.basePath)
+	if rest, ok := strings.CutPrefix(r.URL.EscapedPath(), serverMetadata+s.set.basePath); ok { // above the base path (RFC 8414 section 3.1)
+		path, under = serverMetadata+rest, true
+	}
 	at := v.endpoints[path][r.Method]
 	number := s.log.start(v.table.Name, at.name, r)
 	rec := &recorder{ResponseWriter: w, log: s.log, number: number}
@@ -118,7 +126,7 @@ func (v *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rest, _ := io.Copy(io.Discard, r.Body); rest > 0 || len(body) > mostBody {
 		err = errTooLong
 	}
-	r = r.WithContext(context.WithValue(r.Context(), callKey{}, call{number: number}))
+	r = r.WithContext(context.WithValue(r.Context(), callKey{}, &call{number: number}))
 	r.URL = &url.URL{Path: path, RawQuery: r.URL.RawQuery}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if err != nil {
@@ -128,6 +136,7 @@ func (v *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := func(w http.ResponseWriter) { v.answer(w, r, at, under, len(body)) }
 	if f := s.faults.take(at.name, r); f != nil {
 		s.log.fault(number, f.String())
+		callOf(r).holdSession = f.holdSession
 		f.apply(rec, r, s.done, answer)
 		return
 	}
@@ -139,7 +148,7 @@ func (v *service) answer(w http.ResponseWriter, r *http.Request, at endpoint, un
 	s := v.sandbox
 	methods := v.endpoints[r.URL.Path]
 	switch {
-	case arrival(r) == plainInMemory:
+	case inMemory(r, "80"):
 		v.violation(w, r, "the request came over http to a service that is https")
 	case !under:
 		v.missing(w, r, "the path is not below the base path "+s.set.basePath)
@@ -178,13 +187,22 @@ func redirectToSlash(w http.ResponseWriter, r *http.Request, basePath string) {
 	w.WriteHeader(http.StatusMovedPermanently)
 }
 
-// origin is the scheme and host by which the client reached the service.
+// inMemory reports whether r came over the network of [Sandbox.Transport] to a
+// port: 443 is https, which has no TLS handshake there.
+func inMemory(r *http.Request, port string) bool {
+	addr, _ := r.Context().Value(http.LocalAddrContextKey).(memnet.Addr)
+	host, p, _ := strings.Cut(string(addr), ":")
+	return p == port && !isLoopback(host)
+}
+
+// origin is the scheme and host by which the client reached the service, behind a
+// proxy what the proxy says of them.
 func origin(r *http.Request) string {
 	scheme := "http"
-	if r.TLS != nil || arrival(r) == secureInMemory {
+	if r.TLS != nil || inMemory(r, "443") || r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
 	}
-	return scheme + "://" + cmp.Or(r.Host, "localhost")
+	return scheme + "://" + cmp.Or(r.Header.Get("X-Forwarded-Host"), r.Host, "localhost")
 }
 
 // violated notes why r is against the description.

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"crypto/subtle"
 	"encoding/json"
 	"mime"
 	"net/http"
@@ -16,9 +17,9 @@ const (
 	grantClient  = "client_credentials"
 )
 
-// tokenAnswer is a good answer of a token endpoint (RFC 6749 section 5.1).
-// There is no scope member.
-type tokenAnswer struct {
+// tokenResponse is a good response of a token endpoint (RFC 6749 section 5.1).
+// COSMIC's has no scope member.
+type tokenResponse struct {
 	AccessToken  string          `json:"access_token"`
 	TokenType    string          `json:"token_type"`
 	ExpiresIn    json.RawMessage `json:"expires_in,omitempty"`
@@ -27,9 +28,8 @@ type tokenAnswer struct {
 	Scope        string          `json:"scope,omitempty"` // Certn's alone
 }
 
-// tokenForm reads the form of a token request. If it says no, the answer has
-// been written.
-func (s *Sandbox) tokenForm(w http.ResponseWriter, r *http.Request) (url.Values, bool) {
+// tokenForm reads the form of a token request. If ok is false, it has responded.
+func (s *Sandbox) tokenForm(w http.ResponseWriter, r *http.Request) (form url.Values, ok bool) {
 	refuse := func(reason string) (url.Values, bool) {
 		s.violated(r, reason)
 		oauthError(w, http.StatusBadRequest, "invalid_request", reason)
@@ -58,61 +58,76 @@ func (s *Sandbox) tokenForm(w http.ResponseWriter, r *http.Request) (url.Values,
 	return r.PostForm, true
 }
 
-// parameters of each grant; anything else is not described.
-func parametersOf(grant string) []string {
-	switch grant {
-	case grantCode:
-		return []string{"grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier"}
-	case grantRefresh:
-		return []string{"grant_type", "client_id", "client_secret", "refresh_token"}
-	}
-	return nil
-}
-
-// token is COSMIC's token endpoint.
+// token is COSMIC's token endpoint. Parameters that it does not know are ignored
+// (RFC 6749 section 3.2), and so is the scope of a refresh (section 6).
 func (s *Sandbox) token(w http.ResponseWriter, r *http.Request) {
 	form, ok := s.tokenForm(w, r)
 	if !ok {
 		return
 	}
 	grant := form.Get("grant_type")
-	parameters := parametersOf(grant)
-	if parameters == nil {
+	if grant != grantCode && grant != grantRefresh {
 		s.violated(r, "the grant type is not described")
 		oauthError(w, http.StatusBadRequest, "unsupported_grant_type", "Unsupported grant type")
 		return
 	}
-	for name := range form {
-		if !slices.Contains(parameters, name) {
-			s.violated(r, "the parameter "+printable(name)+" is not described for this grant")
-			oauthError(w, http.StatusBadRequest, "invalid_request", "Unknown parameter "+printable(name))
-			return
-		}
-	}
 	app, ok := s.authenticate(r, form)
-	if !ok {
-		s.clientRefused(w)
-		return
+	switch {
+	case !ok:
+		s.refuse(w, wrongClient)
+	case grant == grantCode:
+		s.exchange(w, r, form, app)
+	default:
+		s.refresh(w, r, form, app)
 	}
-	if grant == grantCode {
-		s.exchange(w, form, app)
-		return
+}
+
+// authenticate returns the app that makes a token request. It must name
+// itself in exactly the way it is registered for (RFC 6749 section 2.3), and
+// in no second one.
+func (s *Sandbox) authenticate(r *http.Request, form url.Values) (*App, bool) {
+	user, password, basic := r.BasicAuth()
+	if r.Header.Get("Authorization") != "" && !basic {
+		return nil, false
 	}
-	s.refresh(w, r, form, app)
+	id, secret := form.Get("client_id"), form.Get("client_secret")
+	used := authNone
+	if form.Has("client_secret") {
+		used = authPost
+	}
+	if basic {
+		if used == authPost {
+			return nil, false
+		}
+		name, err1 := url.QueryUnescape(user)
+		key, err2 := url.QueryUnescape(password)
+		if err1 != nil || err2 != nil || id != "" && id != name {
+			return nil, false
+		}
+		used, id, secret = authBasic, name, key
+	}
+	app, ok := s.app(id)
+	if !ok || app.Authentication != used {
+		return nil, false
+	}
+	return app, subtle.ConstantTimeCompare([]byte(secret), []byte(app.ClientSecret)) == 1
 }
 
 // exchange turns an authorization code into a session.
-func (s *Sandbox) exchange(w http.ResponseWriter, form url.Values, app *App) {
-	c, why := s.redeem(form, app)
-	if why != "" {
-		oauthError(w, http.StatusBadRequest, "invalid_grant", why)
+func (s *Sandbox) exchange(w http.ResponseWriter, r *http.Request, form url.Values, app *App) {
+	c, reason := s.redeem(form, app)
+	if reason != "" {
+		oauthError(w, http.StatusBadRequest, "invalid_grant", reason)
 		return
 	}
-	f := s.grants.begin(&family{app: app, user: c.user, identity: c.identity})
-	s.log.count(func(c *Counters) { c.SignIns++ })
-	answer := s.tokensOf(f, 0, s.set.refreshTokens)
+	f := s.startSession(&session{app: app, user: c.user, identity: c.identity})
+	s.grants.redeemed(c, f)
+	answer := s.tokensOf(r, f)
+	if s.set.refreshTokens {
+		answer.RefreshToken = s.firstToken(f)
+	}
 	if slices.Contains(c.identity, "openid") {
-		answer.IDToken = s.idToken(f, c.nonce)
+		answer.IDToken = s.idToken(r, f, c.nonce)
 	}
 	sendTokens(w, answer)
 }
@@ -120,31 +135,50 @@ func (s *Sandbox) exchange(w http.ResponseWriter, form url.Values, app *App) {
 // refresh turns a refresh token into an access token.
 func (s *Sandbox) refresh(w http.ResponseWriter, r *http.Request, form url.Values, app *App) {
 	presented := form.Get("refresh_token")
-	s.log.update(callOf(r).number, func(e *Request) { e.Token = Fingerprint(presented) })
-	f, generation, ok := s.familyOf(presented)
+	s.log.update(callOf(r).number, func(e *Request) { e.Token = fingerprint(presented) })
+	f, algorithm, number, ok := s.readRefreshToken(presented)
 	if !ok || f.app != app {
-		s.sessionRefused(w, TokenNotFound)
+		s.refuse(w, tokenNotFound)
 		return
 	}
-	generation, refused := s.rotate(f, generation)
-	if refused != "" {
-		s.sessionRefused(w, refused)
+	if !f.hold(r.Context()) {
+		s.refuse(w, sessionBusy)
 		return
 	}
-	sendTokens(w, s.tokensOf(f, generation, s.set.rotate && s.set.refreshTokens))
-}
-
-// tokensOf issues an access token, with the refresh token of a generation.
-func (s *Sandbox) tokensOf(f *family, generation uint64, withRefresh bool) tokenAnswer {
-	access, _ := s.accessToken(f)
-	answer := tokenAnswer{AccessToken: access, TokenType: "bearer", ExpiresIn: s.expiresIn(s.set.tokenLifetime)}
-	if withRefresh {
-		answer.RefreshToken = s.refreshToken(f, generation)
+	defer f.release()
+	if d := callOf(r).holdSession; d > 0 && !pause(r, s.done, d) {
+		cut(w, false) // the client has left: the transaction is rolled back
+		return
 	}
-	return answer
+	next, refused := s.rotate(f, algorithm, number)
+	if refused != nil {
+		s.refuse(w, refused)
+		return
+	}
+	h := w.Header()
+	h.Set("Sb-Auth-Session-Id", f.id())
+	h.Set("Sb-Auth-User-Id", f.user.ID)
+	if next.forgiven && next.algorithm == 2 {
+		h.Set("Sb-Auth-Refresh-Token-Reuse", "true")
+		h.Set("Sb-Auth-Refresh-Token-Reuse-Cause", "fail-to-save,concurrent-refresh")
+	} else if !next.forgiven {
+		h.Set("Sb-Auth-Refresh-Token-Reuse", "false")
+	}
+	answer := s.tokensOf(r, f)
+	if s.set.rotate && s.set.refreshTokens {
+		answer.RefreshToken = s.refreshToken(f, next.algorithm, next.number)
+		h.Set("Sb-Auth-Refresh-Token-Prefix", answer.RefreshToken[:5])
+	}
+	sendTokens(w, answer)
 }
 
-// expiresIn is the lifetime in whole seconds, or what ExpiresIn has in its
+// tokensOf issues an access token.
+func (s *Sandbox) tokensOf(r *http.Request, f *session) tokenResponse {
+	access, _ := s.accessToken(f, s.issuer(r))
+	return tokenResponse{AccessToken: access, TokenType: "bearer", ExpiresIn: s.expiresIn(s.set.tokenLifetime)}
+}
+
+// expiresIn is the lifetime in whole seconds, or what WithExpiresIn has in its
 // place.
 func (s *Sandbox) expiresIn(life time.Duration) json.RawMessage {
 	if s.set.expiresIn != nil {
@@ -154,33 +188,55 @@ func (s *Sandbox) expiresIn(life time.Duration) json.RawMessage {
 	return b
 }
 
-func sendTokens(w http.ResponseWriter, answer tokenAnswer) {
+func sendTokens(w http.ResponseWriter, answer tokenResponse) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Pragma", "no-cache")
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// sessionRefused answers for a dead session in the shape that is set.
-func (s *Sandbox) sessionRefused(w http.ResponseWriter, code string) {
-	if s.set.tokenErrors == OAuthErrors {
-		oauthError(w, http.StatusBadRequest, "invalid_grant", "Refresh token is invalid or expired.")
-		return
+// refuse responds with an error of the token endpoint: the server's own code and
+// message, or invalid_client and invalid_grant of RFC 6749 section 5.2 where that
+// shape is set. It has none for a user or a session that may refresh later.
+func (s *Sandbox) refuse(w http.ResponseWriter, why *refusal) {
+	switch {
+	case why == sessionBusy:
+		codeError(w, http.StatusConflict, why.code, why.message)
+	case s.set.tokenErrors == CodeErrors || why == userBanned:
+		codeError(w, http.StatusBadRequest, why.code, why.message)
+	case why == wrongClient:
+		oauthError(w, http.StatusBadRequest, "invalid_client", why.message)
+	default:
+		oauthError(w, http.StatusBadRequest, "invalid_grant", why.message)
 	}
-	message := map[string]string{
-		AlreadyUsed:     "Invalid Refresh Token: Already Used",
-		TokenNotFound:   "Invalid Refresh Token: Refresh Token Not Found",
-		SessionNotFound: "Invalid Refresh Token: No Valid Session Found",
-		SessionExpired:  "Invalid Refresh Token: Session Expired",
-	}[code]
-	codeError(w, code, message)
 }
 
-// clientRefused answers for a client that is unknown or did not authenticate
-// as it is registered.
-func (s *Sandbox) clientRefused(w http.ResponseWriter) {
-	if s.set.tokenErrors == OAuthErrors {
-		oauthError(w, http.StatusBadRequest, "invalid_client", "Invalid client credentials")
+// logout ends the session of an access token, or with the scopes others and
+// global, which is the default, other sessions of the user as well. The
+// description knows the scope local alone.
+func (s *Sandbox) logout(w http.ResponseWriter, r *http.Request) {
+	scope := r.URL.Query().Get("scope")
+	if scope != "local" {
+		s.violated(r, "a logout without scope=local ends other sessions of the user")
+	}
+	c, ok := s.bearer(r)
+	if !ok {
+		s.log.count(func(c *Counters) { c.Unauthorized++ })
+		codeError(w, http.StatusUnauthorized, "bad_jwt", "invalid JWT")
 		return
 	}
-	codeError(w, "invalid_credentials", "Invalid client credentials")
+	s.grants.mu.Lock()
+	defer s.grants.mu.Unlock()
+	own := s.grants.session(c.Session)
+	if own == nil || own.state.ended == tokenNotFound {
+		codeError(w, http.StatusForbidden, SessionNotFound, "Session from session_id claim in JWT does not exist")
+		return
+	}
+	for _, f := range s.grants.sessions {
+		switch {
+		case f.user != own.user, scope == "local" && f != own, scope == "others" && f == own:
+		default:
+			f.state.ended = tokenNotFound
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
 }

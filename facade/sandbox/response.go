@@ -107,12 +107,14 @@ func oauthError(w http.ResponseWriter, status int, code, description string) {
 	}{code, description})
 }
 
-// codeError answers COSMIC's other error shape.
-func codeError(w http.ResponseWriter, code, message string) {
+// codeError responds in COSMIC's other error shape.
+func codeError(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Cache-Control", "no-store")
-	writeJSON(w, http.StatusBadRequest, struct {
-		Code      int    `json:"code"`
-		ErrorCode string `json:"error_code"`
-		Message   string `json:"msg"`
-	}{http.StatusBadRequest, code, message})
+	writeJSON(w, status, codeBody{status, code, message})
+}
+
+type codeBody struct {
+	Code      int    `json:"code"`
+	ErrorCode string `json:"error_code"`
+	Message   string `json:"msg"`
 }

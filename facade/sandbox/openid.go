@@ -17,8 +17,11 @@ func identityPaths() (flow, identity string) {
 	return flow, path.Dir(flow)
 }
 
-// issuer is the identity service's name (RFC 8414 section 2).
-func (s *Sandbox) issuer(base string) string {
+// issuer is the identity service's name (RFC 8414 section 2) as the client of r
+// reaches it.
+func (s *Sandbox) issuer(r *http.Request) string { return issuerAt(origin(r) + s.set.basePath) }
+
+func issuerAt(base string) string {
 	_, identity := identityPaths()
 	return base + identity
 }
@@ -26,9 +29,8 @@ func (s *Sandbox) issuer(base string) string {
 // metadata is the authorization server's description, for RFC 8414 and OpenID
 // Connect Discovery alike.
 func (s *Sandbox) metadata(w http.ResponseWriter, r *http.Request) {
-	base := origin(r) + s.set.basePath
+	base, issuer := origin(r)+s.set.basePath, s.issuer(r)
 	flow, _ := identityPaths()
-	issuer := s.issuer(base)
 	writeJSON(w, http.StatusOK, map[string]any{
 		"issuer":                                issuer,
 		"authorization_endpoint":                base + cosmic.Service.AuthorizePath,
@@ -42,16 +44,23 @@ func (s *Sandbox) metadata(w http.ResponseWriter, r *http.Request) {
 		"token_endpoint_auth_methods_supported": cosmic.Service.ClientAuthentication,
 		"code_challenge_methods_supported":      []string{"S256"},
 		"subject_types_supported":               []string{"public"},
-		"id_token_signing_alg_values_supported": []string{"HS256"},
+		"id_token_signing_alg_values_supported": []string{"ES256"},
 	})
 }
 
-const wellKnown = "/.well-known/"
+const (
+	wellKnown      = "/.well-known/"
+	serverMetadata = wellKnown + "oauth-authorization-server"
+)
 
-// keys are the public keys of tokens: none, since the sandbox signs with a
-// secret of its own.
+// keys is the JSON Web Key Set (RFC 7517) with the key of access tokens and ID
+// tokens.
 func (s *Sandbox) keys(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, map[string]any{"keys": []any{}})
+	point, _ := s.signer.PublicKey.Bytes() // uncompressed (SEC 1); newSigner has made it
+	writeJSON(w, http.StatusOK, map[string]any{"keys": []any{map[string]string{
+		"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": s.keyID,
+		"x": encoding.EncodeToString(point[1:33]), "y": encoding.EncodeToString(point[33:]),
+	}}})
 }
 
 // userInfo is OpenID Connect's user info for the token's identity scopes.
@@ -88,11 +97,11 @@ func identityClaims(u *User, scopes []string) map[string]any {
 }
 
 // idToken is the id_token of a sign-in with openid (OpenID Connect Core
-// section 2), signed with HS256.
-func (s *Sandbox) idToken(f *family, nonce string) string {
+// section 2).
+func (s *Sandbox) idToken(r *http.Request, f *session, nonce string) string {
 	now := time.Now()
 	c := identityClaims(f.user, f.identity)
-	c["iss"], c["aud"] = s.issuer(s.cosmic.base), f.app.ClientID
+	c["iss"], c["aud"] = s.issuer(r), f.app.ClientID
 	c["iat"], c["exp"] = now.Unix(), now.Add(s.set.tokenLifetime).Unix()
 	if nonce != "" {
 		c["nonce"] = nonce
@@ -115,6 +124,9 @@ func (s *Sandbox) routeCosmic() {
 	v.handle(OpToken, http.MethodPost, cosmic.Service.TokenPath, s.token)
 	v.handle(OpUserInfo, http.MethodGet, flow+"/userinfo", s.userInfo)
 	v.handle(OpMetadata, http.MethodGet, identity+wellKnown+"openid-configuration", s.metadata)
-	v.handle(OpMetadata, http.MethodGet, identity+wellKnown+"oauth-authorization-server", s.metadata)
+	v.handle(OpMetadata, http.MethodGet, identity+serverMetadata, s.metadata)
+	v.handle(OpMetadata, http.MethodGet, serverMetadata+identity, s.metadata) // RFC 8414 section 3.1
+	logout, _, _ := strings.Cut(cosmic.Service.LogoutPath, "?")
+	v.handle(OpLogout, http.MethodPost, logout, s.logout)
 	v.handle(OpMetadata, http.MethodGet, identity+wellKnown+"jwks.json", s.keys)
 }

@@ -35,8 +35,11 @@ type settings struct {
 	certnID, certnSecret    string
 	tokenLifetime           time.Duration
 	certnTokenLifetime      time.Duration
-	sessionLifetime         time.Duration // zero is for ever
-	expiresIn               *string       // raw JSON in place of the number; empty leaves it out
+	algorithm               int // of refresh tokens: 1 or 2
+	reuseInterval           time.Duration
+	timeBox, inactivity     time.Duration // zero is for ever
+	singleSession           bool
+	expiresIn               *string // raw JSON in place of the number; empty leaves it out
 	rotate, refreshTokens   bool
 	forgiveParent           bool
 	tokenErrors             TokenErrors
@@ -81,6 +84,7 @@ func newSettings(opts []Option) (*settings, error) {
 		tokenLifetime:      defaultTokenLifetime,
 		certnTokenLifetime: defaultCertnTokenLifetime,
 		rotate:             true,
+		algorithm:          1,
 		refreshTokens:      true,
 		forgiveParent:      true,
 		honourIdempotency:  true,

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"crypto/ecdsa"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -11,21 +12,26 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/credkit/credkit-go/api/certn"
 	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/facade/internal/memnet"
 )
 
 // Sandbox is both services and their sign-in. It is safe for use by many
 // goroutines.
 type Sandbox struct {
 	set           *settings
-	key           [32]byte // signs tokens
+	key           [32]byte          // of what is opaque to clients: refresh tokens, cursors
+	signer        *ecdsa.PrivateKey // of JWTs
+	keyID         string
 	cosmic, certn *service
-	network       network // of Transport
+	memory        sync.Once       // builds transport
+	transport     *http.Transport // of Transport
 	pages         *template.Template
 	client        *http.Client // of Start; nil after New
 
@@ -61,7 +67,10 @@ func New(opts ...Option) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newSandbox(set)
+	s, err := newSandbox(set)
+	if err != nil {
+		return nil, err
+	}
 	s.cosmic.base = "https://" + memoryCosmicHost + set.basePath
 	s.certn.base = "https://" + memoryCertnHost + set.basePath
 	return s, nil
@@ -74,7 +83,10 @@ func Start(opts ...Option) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newSandbox(set)
+	s, err := newSandbox(set)
+	if err != nil {
+		return nil, err
+	}
 	for _, at := range []struct {
 		service *service
 		addr    string
@@ -102,8 +114,14 @@ func reachable(addr string) string {
 	return addr
 }
 
-func newSandbox(set *settings) *Sandbox {
+func newSandbox(set *settings) (*Sandbox, error) {
+	signer, keyID, err := newSigner()
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
 	s := &Sandbox{
+		signer:  signer,
+		keyID:   keyID,
 		set:     set,
 		log:     newRequestLog(set.logSize),
 		limits:  map[string]*limiter{},
@@ -120,7 +138,7 @@ func newSandbox(set *settings) *Sandbox {
 	s.certn = newService(s, &certn.Service)
 	s.routeCosmic()
 	s.routeCertn()
-	return s
+	return s, nil
 }
 
 // serve answers l until Close.
@@ -129,7 +147,6 @@ func (s *Sandbox) serve(l net.Listener, h http.Handler) {
 		Handler:           h,
 		ReadHeaderTimeout: time.Minute,
 		ErrorLog:          log.New(io.Discard, "", 0),
-		ConnContext:       connContext,
 	}
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -186,9 +203,6 @@ func (s *Sandbox) CertnURL() string { return s.certn.base }
 // or by panicking with [http.ErrAbortHandler] as net/http has it.
 func (s *Sandbox) CosmicHandler() http.Handler { return s.cosmic }
 
-// CertnHandler serves Certn alone.
-func (s *Sandbox) CertnHandler() http.Handler { return s.certn }
-
 // Handler serves both services under one address: their paths differ.
 func (s *Sandbox) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -244,7 +258,35 @@ func (s *Sandbox) user(name string) (*User, bool) {
 	return nil, false
 }
 
-var (
-	errClosed  = errors.New("sandbox: closed")
-	errTooLong = errors.New("it is longer than 1 MiB")
-)
+// Transport returns a round tripper over connections in memory: it carries
+// real HTTP, so that a cut is a cut, without a socket, so that time may stand
+// still in a testing/synctest bubble. It reaches the sandbox's base URLs and
+// the origins of [WithHost]; every other host is refused as an address that does
+// not resolve. https needs no certificate. It is the same one each time.
+func (s *Sandbox) Transport() http.RoundTripper {
+	s.memory.Do(func() {
+		var network memnet.Network
+		mount := func(host string, h http.Handler) {
+			if l, err := network.Listen(host); err == nil { // the same host twice: the first
+				s.serve(l, h)
+			}
+		}
+		mount(hostOf(s.cosmic.base), s.cosmic)
+		mount(hostOf(s.certn.base), s.certn)
+		for host, h := range s.set.hosts {
+			mount(host, h)
+		}
+		s.transport = network.Transport()
+		s.atEnd(s.transport.CloseIdleConnections)
+	})
+	return s.transport
+}
+
+// hostOf returns the host of a base URL, with its port if it has one.
+func hostOf(base string) string {
+	_, rest, _ := strings.Cut(base, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return host
+}
+
+var errTooLong = errors.New("it is longer than 1 MiB")
