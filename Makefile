@@ -27,7 +27,7 @@ lint: ## Run the linters and the specification's gates
 update: ## Bump what every module file requires: library, generators, linters, benchmark
 	api/lint/update.sh
 
-bench: ## Measure beside the peers, print the ratios and write them into README.md
+bench: ## Measure beside the peers, print the ratios and write them into the READMEs
 	cd facade/bench && $(GO) generate ./... && $(GO) run . -readme ../../README.md
 
 reliability: ## Run the long tests: many processes, kill -9, a soak; figures are printed

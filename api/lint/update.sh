@@ -23,6 +23,7 @@ tools() { go mod edit -json | sed -n '/"Tool": \[/,/\]/s/.*"Path": "\(.*\)".*/\1
 
 printf -- '--- go.mod\n'
 bump $(direct)
+(cd facade/testdata/consumer && go mod tidy)
 for file in api/tools api/lint; do
 	# A module file of its own beside the sources: it is bumped where there are none.
 	printf -- '--- %s.mod\n' "$file"

@@ -17,7 +17,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	readme := flag.String("readme", "", "the `file` to write the table into, between its marks")
+	readme := flag.String("readme", "", "the project's README, a `file`: five lines are written into it, and all of them into README.md here, between their marks")
 	only := flag.String("only", "", "measure only the groups in this comma-separated `list`")
 	turns := flag.Int("turns", 15, "how often each contestant has its turn")
 	child := flag.String("child", "", "used by the program itself")
@@ -69,5 +69,9 @@ func run(ctx context.Context, readme, only string, turns int) error {
 	if readme == "" {
 		return nil
 	}
-	return between(readme, "bench", text)
+	short, err := summary(all)
+	if err != nil {
+		return err
+	}
+	return errors.Join(between("README.md", "bench", text), between(readme, "bench", table(short)))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,6 +19,19 @@ type line struct {
 	ratio   string // ours to the peer's
 	reach   string // the number to reach; empty where there is none
 	reached bool
+}
+
+// summary are the lines for the project's README, each beside its first peer.
+func summary(lines []line) ([]line, error) {
+	var short []line
+	for _, what := range []string{"a list of 50 (", "a list of 10,000 (", "most memory resident, 1,000,000", "one small call", "a token at hand, goroutines: 64, of a session"} {
+		i := slices.IndexFunc(lines, func(l line) bool { return strings.HasPrefix(l.what, what) })
+		if i < 0 {
+			return nil, fmt.Errorf("nothing was measured under %q", what)
+		}
+		short = append(short, lines[i])
+	}
+	return short, nil
 }
 
 // table writes lines as Markdown, and below them where and when they were
