@@ -10,13 +10,22 @@ func TestReliabilityManyProcesses(t *testing.T) {
 	eachStore(t, func(t *testing.T, store string) { refreshTogether(t, store, 16, 50) })
 }
 
-// TestReliabilityKills kills 300 processes in the middle of refreshes.
+// TestReliabilityKills kills 100 processes in the middle of refreshes, with each
+// way in which the server keeps refresh tokens.
 func TestReliabilityKills(t *testing.T) {
-	eachStore(t, func(t *testing.T, store string) { killProcesses(t, store, 300, true) })
+	for _, v := range forgivingVariants() {
+		t.Run(v.name, func(t *testing.T) {
+			eachStore(t, func(t *testing.T, store string) { killProcesses(t, store, 100, v) })
+		})
+	}
 }
 
-// TestReliabilityKillsUnforgiven is the same against a server that does not
-// forgive the direct parent: sessions are lost, and the rate is printed.
-func TestReliabilityKillsUnforgiven(t *testing.T) {
-	eachStore(t, func(t *testing.T, store string) { killProcesses(t, store, 300, false) })
+// TestReliabilityKillsThatLoseSessions is the same with servers that do not
+// forgive the direct parent: the rate is printed, and why.
+func TestReliabilityKillsThatLoseSessions(t *testing.T) {
+	for _, v := range losingVariants() {
+		t.Run(v.name, func(t *testing.T) {
+			eachStore(t, func(t *testing.T, store string) { killProcesses(t, store, 100, v) })
+		})
+	}
 }

@@ -229,14 +229,20 @@ func (c *child) until(word string) (string, bool) {
 	return "", false
 }
 
-// signIn puts a fresh session of sb into the order's store. Its access token
-// is left out: everybody begins with a refresh.
+// signIn puts a fresh session of sb into the order's store.
 func (o order) signIn(t *testing.T, sb *sandbox.Sandbox, sessions *auth.Sessions) {
 	t.Helper()
 	tokens, err := sb.SignIn("")
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.save(t, sessions, tokens)
+}
+
+// save puts a session into the order's store. Its access token is left out:
+// everybody begins with a refresh.
+func (o order) save(t *testing.T, sessions *auth.Sessions, tokens sandbox.Tokens) {
+	t.Helper()
 	g, err := auth.NewGrant(o.endpoint(), auth.App{ClientID: o.ClientID}, &oauth2.Token{RefreshToken: tokens.RefreshToken})
 	if err != nil {
 		t.Fatal(err)
