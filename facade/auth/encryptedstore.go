@@ -36,7 +36,10 @@ type EncryptedStore struct {
 	keys  []EncryptionKey
 }
 
-var _ Deleter = (*EncryptedStore)(nil)
+var (
+	_ Deleter      = (*EncryptedStore)(nil)
+	_ RecordReader = (*EncryptedStore)(nil)
+)
 
 // NewEncryptedStore wraps store. The first key encrypts, all of them decrypt.
 // No key, a zero key or the same key twice is an error. A record that is in
@@ -96,6 +99,21 @@ func (s *EncryptedStore) Delete(ctx context.Context, key string) error {
 // Keys gives the keys of the wrapped store, whether their records open or not.
 func (s *EncryptedStore) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return s.store.Keys(ctx)
+}
+
+// Records walks the decrypted records of the wrapped store, as fast as that can;
+// see [RecordReader].
+func (s *EncryptedStore) Records(ctx context.Context) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		for r, err := range records(ctx, s.store) {
+			if err == nil && r.Err == nil {
+				r.Data, r.Err = s.open(r.Key, r.Data)
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
 }
 
 // open decrypts the record of key; no record stays none.

@@ -159,6 +159,20 @@ func (r *record) renewable() bool {
 	return r.Ended == nil && (r.RefreshToken != "" || r.Kind == kindClient)
 }
 
+// endedAt reports whether and when a session is over: ended by the server, or
+// without refresh token and with an access token that has expired at now.
+func (r *record) endedAt(now time.Time) (at time.Time, over bool) {
+	switch {
+	case r.Kind != kindSession:
+		return time.Time{}, false
+	case r.Ended != nil:
+		return r.Ended.At, true
+	case r.RefreshToken == "" && !r.usable(now):
+		return r.ExpiresAt, true
+	}
+	return time.Time{}, false
+}
+
 // usable reports whether the access token is worth adopting at now.
 func (r *record) usable(now time.Time) bool {
 	if r.AccessToken == "" {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
+	"log/slog"
 	"sync"
 
 	"github.com/credkit/credkit-go/facade/auth/internal/keylock"
@@ -62,6 +64,66 @@ type Deleter interface {
 	// Delete locks key as Update does, within ctx, and durably deletes its
 	// record, whatever it is. No record is no error.
 	Delete(ctx context.Context, key string) error
+}
+
+// A RecordReader is a [Store] that can read all of its records faster than by one
+// Load for each key.
+type RecordReader interface {
+	Store
+
+	// Records walks all records as Keys walks their keys. A record whose key is
+	// known but which cannot be read comes with its error in Record.Err, and the
+	// walk goes on. An error of the walk itself is yielded with the zero Record
+	// and ends it.
+	Records(ctx context.Context) iter.Seq2[Record, error]
+}
+
+// A Record is one record of a [RecordReader]. It prints without its data.
+type Record struct {
+	// Key is the record's key.
+	Key string
+	// Data is what Load would have returned. It belongs to the caller.
+	Data []byte
+	// Err is the error that Load would have returned.
+	Err error
+}
+
+// String names the record without its data.
+func (r Record) String() string { return fmt.Sprintf("auth.Record(%q)", r.Key) }
+
+// Format writes String for every verb.
+func (r Record) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String()) }
+
+// MarshalText writes String.
+func (r Record) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// LogValue logs the key.
+func (r Record) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// records walks the records of any store.
+func records(ctx context.Context, s Store) iter.Seq2[Record, error] {
+	if r, ok := s.(RecordReader); ok {
+		return r.Records(ctx)
+	}
+	return func(yield func(Record, error) bool) {
+		for key, err := range s.Keys(ctx) {
+			if err != nil {
+				yield(Record{}, err)
+				return
+			}
+			data, err := load(ctx, s, key)
+			if ended := ctx.Err(); ended != nil {
+				yield(Record{}, ended)
+				return
+			}
+			if err == nil && len(data) == 0 {
+				continue // deleted since
+			}
+			if !yield(Record{Key: key, Data: data, Err: err}, nil) {
+				return
+			}
+		}
+	}
 }
 
 // ErrConflict is in the chain of an Update's error if the store lost its lock
@@ -136,7 +198,7 @@ type MemoryStore struct {
 	records map[string]secret // prints as an address
 }
 
-var _ Store = (*MemoryStore)(nil)
+var _ RecordReader = (*MemoryStore)(nil)
 
 // NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore { return new(MemoryStore) }
@@ -209,6 +271,26 @@ func (s *MemoryStore) Keys(ctx context.Context) iter.Seq2[string, error] {
 				return
 			}
 			if !yield(key, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Records walks the records whose keys were there when the walk began; see
+// [RecordReader].
+func (s *MemoryStore) Records(ctx context.Context) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		for key, err := range s.Keys(ctx) {
+			s.mu.RLock()
+			data := s.record(key)
+			s.mu.RUnlock()
+			switch {
+			case err != nil:
+				yield(Record{}, err)
+				return
+			case data == nil: // deleted since
+			case !yield(Record{Key: key, Data: data}, nil):
 				return
 			}
 		}

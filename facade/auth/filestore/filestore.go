@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -52,7 +53,10 @@ type Store struct {
 	locks keylock.Set
 }
 
-var _ auth.Deleter = (*Store)(nil)
+var (
+	_ auth.Deleter      = (*Store)(nil)
+	_ auth.RecordReader = (*Store)(nil)
+)
 
 // errEmptyKey is the error for an empty key, as of the stores of package auth.
 var errEmptyKey = errors.New("auth: the store key is empty")
@@ -214,28 +218,41 @@ func (s *Store) relock(key string, current []byte) (*fileLock, error) {
 // cannot be read are reported together, in the one error at its end.
 func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
+		for record, err := range s.Records(ctx) {
+			if !yield(record.Key, err) {
+				return
+			}
+		}
+	}
+}
+
+// Records gives the records whose files were there at its start; see
+// [auth.RecordReader]. Those that cannot be read are reported together, in the
+// one error at its end: their keys are not known.
+func (s *Store) Records(ctx context.Context) iter.Seq2[auth.Record, error] {
+	return func(yield func(auth.Record, error) bool) {
 		names, err := s.names(recordSuffix)
 		if err != nil {
-			yield("", fmt.Errorf("auth: listing the keys: %w", err))
+			yield(auth.Record{}, fmt.Errorf("auth: listing the keys: %w", err))
 			return
 		}
 		var unreadable []error
 		for _, name := range names {
 			if err := ctx.Err(); err != nil {
-				yield("", fmt.Errorf("auth: listing the keys: %w", err))
+				yield(auth.Record{}, fmt.Errorf("auth: listing the keys: %w", err))
 				return
 			}
-			key, _, err := s.readFile(filepath.Join(s.dir, name))
+			key, data, err := s.readFile(filepath.Join(s.dir, name))
 			switch {
 			case errors.Is(err, fs.ErrNotExist): // deleted since
 			case err != nil:
 				unreadable = append(unreadable, err)
-			case !yield(key, nil):
+			case !yield(auth.Record{Key: key, Data: data}, nil):
 				return
 			}
 		}
 		if err := errors.Join(unreadable...); err != nil {
-			yield("", fmt.Errorf("auth: listing the keys: %w", err))
+			yield(auth.Record{}, fmt.Errorf("auth: listing the keys: %w", err))
 		}
 	}
 }
@@ -344,16 +361,26 @@ func (s *Store) sweep() error {
 
 // names returns the names in the directory that are a key's hash and suffix.
 func (s *Store) names(suffix string) ([]string, error) {
-	entries, err := os.ReadDir(s.dir)
+	dir, err := os.Open(s.dir)
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = dir.Close() }()
 	var names []string
-	for _, entry := range entries {
-		base, ok := strings.CutSuffix(entry.Name(), suffix)
-		if sum, err := hex.DecodeString(base); ok && err == nil && len(sum) == sha256.Size {
-			names = append(names, entry.Name())
+	for {
+		// In parts: a store has two files a key, and there may be many.
+		all, err := dir.Readdirnames(1024)
+		for _, name := range all {
+			base, ok := strings.CutSuffix(name, suffix)
+			if sum, err := hex.DecodeString(base); ok && err == nil && len(sum) == sha256.Size {
+				names = append(names, name)
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return names, nil
+		case err != nil:
+			return nil, err
 		}
 	}
-	return names, nil
 }

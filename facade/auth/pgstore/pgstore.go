@@ -67,7 +67,10 @@ type Store struct {
 	known atomic.Bool
 }
 
-var _ auth.Deleter = (*Store)(nil)
+var (
+	_ auth.Deleter      = (*Store)(nil)
+	_ auth.RecordReader = (*Store)(nil)
+)
 
 // New returns a store in the database of db. It makes no request: a missing
 // table is reported by the first use, see [Store.Migrate]. The pool stays the

@@ -6,7 +6,7 @@ import "strings"
 type queries struct {
 	version, lock, exists, hold                string
 	insert, replace, put, remove, current      string
-	load, keys                                 string
+	load, keys, records                        string
 	createSchema, readSchema, clear, setSchema string
 	steps                                      []string
 }
@@ -42,7 +42,9 @@ func queriesFor(table string) queries {
 		current: q(`SELECT version, data IS NOT NULL FROM {table} WHERE id = $1`),
 
 		load: q(`SELECT key, data FROM {table} WHERE id = $1 AND data IS NOT NULL`),
-		keys: q(`SELECT id, key FROM {table} WHERE id > $1 AND data IS NOT NULL ORDER BY id LIMIT $2`),
+		// The page after an id, by the primary key.
+		keys:    q(`SELECT id, key, NULL::bytea FROM {table} WHERE id > $1 AND data IS NOT NULL ORDER BY id LIMIT $2`),
+		records: q(`SELECT id, key, data FROM {table} WHERE id > $1 AND data IS NOT NULL ORDER BY id LIMIT $2`),
 
 		createSchema: q(`CREATE TABLE IF NOT EXISTS {schema} (version integer NOT NULL)`),
 		readSchema:   q(`SELECT coalesce(max(version), 0) FROM {schema}`),

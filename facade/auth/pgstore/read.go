@@ -1,11 +1,14 @@
 package pgstore
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"iter"
+
+	"github.com/credkit/credkit-go/facade/auth"
 )
 
 // keysPage is how many keys are read at once. Between two pages no connection
@@ -55,43 +58,65 @@ func (s *Store) read(ctx context.Context, query func(context.Context) error) err
 // Keys walks the keys in pages, in the order of their hashes.
 func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		after := []byte{}
-		for {
-			var ids, keys [][]byte
-			err := s.read(ctx, func(ctx context.Context) (err error) {
-				ids, keys, err = s.page(ctx, after)
-				return err
-			})
-			if err != nil {
-				yield("", fmt.Errorf("pgstore: walking the keys: %w", s.explain(err)))
+		for r, err := range s.pages(ctx, s.queries.keys) {
+			if !yield(r.Key, err) {
 				return
 			}
-			for _, key := range keys {
-				if !yield(string(key), nil) {
-					return
-				}
-			}
-			if len(ids) < keysPage {
-				return
-			}
-			after = ids[len(ids)-1]
 		}
 	}
 }
 
-// page reads the ids and keys that follow after.
-func (s *Store) page(ctx context.Context, after []byte) (ids, keys [][]byte, err error) {
-	rows, err := s.db.QueryContext(ctx, s.queries.keys, after, keysPage)
+// Records walks the records in pages, in the order of their keys' hashes; see
+// [auth.RecordReader].
+func (s *Store) Records(ctx context.Context) iter.Seq2[auth.Record, error] {
+	return s.pages(ctx, s.queries.records)
+}
+
+// pages walks the rows that query reads, page by page: what follows an id.
+func (s *Store) pages(ctx context.Context, query string) iter.Seq2[auth.Record, error] {
+	return func(yield func(auth.Record, error) bool) {
+		after := []byte{}
+		for {
+			var last []byte
+			var page []auth.Record
+			err := s.read(ctx, func(ctx context.Context) (err error) {
+				last, page, err = s.page(ctx, query, after)
+				return err
+			})
+			if err != nil {
+				yield(auth.Record{}, fmt.Errorf("pgstore: walking the keys: %w", s.explain(err)))
+				return
+			}
+			for _, r := range page {
+				if !yield(r, nil) {
+					return
+				}
+			}
+			if len(page) < keysPage {
+				return
+			}
+			after = last
+		}
+	}
+}
+
+// page reads the rows that follow after, and returns the last one's id.
+func (s *Store) page(ctx context.Context, query string, after []byte) (last []byte, page []auth.Record, err error) {
+	rows, err := s.db.QueryContext(ctx, query, after, keysPage)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
-		var id, key []byte
-		if err := rows.Scan(&id, &key); err != nil {
+		var id, key, data []byte
+		if err := rows.Scan(&id, &key, &data); err != nil {
 			return nil, nil, err
 		}
-		ids, keys = append(ids, id), append(keys, key)
+		r := auth.Record{Key: string(key), Data: data}
+		if !bytes.Equal(id, idOf(r.Key)) {
+			r.Data, r.Err = nil, fmt.Errorf("pgstore: loading %q: its row is that of another key: %w", r.Key, auth.ErrCorruptRecord)
+		}
+		last, page = id, append(page, r)
 	}
-	return ids, keys, rows.Err()
+	return last, page, rows.Err()
 }

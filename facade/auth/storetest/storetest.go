@@ -96,5 +96,6 @@ func checks() []check {
 		{"Keys gives each key once", allKeys},
 		{"Keys can be left early", leaveKeys},
 		{"Keys allows updates on the way", updateDuringKeys},
+		{"Records agrees with Keys and Load", recordsAgree},
 	}
 }
