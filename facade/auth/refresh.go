@@ -140,7 +140,10 @@ func (s *session) refresh(ctx context.Context, r *renewal) (*cachedToken, error)
 	)
 	lockCtx, cancel := context.WithTimeout(ctx, r.lockWait())
 	defer cancel()
+	waiting := time.Now()
 	locked, err := lockedUpdate(lockCtx, s.all.store, s.key, func(ctx context.Context, current []byte) (_ []byte, err error) {
+		s.all.counters.locks.Add(1)
+		s.all.counters.lockWait.Add(int64(time.Since(waiting)))
 		// We have the lock: another process may have renewed or ended the session
 		// while we waited for it.
 		if stored, err = parseRecord(current); err != nil {
@@ -157,6 +160,9 @@ func (s *session) refresh(ctx context.Context, r *renewal) (*cachedToken, error)
 		wall := time.Now()
 		requested = s.cache.now()
 		granted, te := s.endpoint.request(ctx, "refresh_token", url.Values{"refresh_token": {stored.RefreshToken}})
+		if granted.forgiven {
+			s.all.counters.forgiven.Add(1)
+		}
 		view.now = time.Now()
 		if next = successor(stored, view, granted, te, wall); next == nil {
 			return nil, te
@@ -166,6 +172,7 @@ func (s *session) refresh(ctx context.Context, r *renewal) (*cachedToken, error)
 	})
 	switch {
 	case !locked && lockCtx.Err() != nil && r.early:
+		s.all.counters.busy.Add(1)
 		return nil, errBusy
 	case !locked && lockCtx.Err() != nil:
 		return nil, storeError("lock", s.key, fmt.Errorf("another process has had it for %s: %w", r.lockWait(), err))
@@ -184,6 +191,7 @@ func (s *session) refresh(ctx context.Context, r *renewal) (*cachedToken, error)
 	// stays pending.
 	var t *cachedToken
 	if next.Ended == nil {
+		s.all.counters.renewed.Add(1)
 		t = s.cache.fromResponse(next, requested)
 	}
 	if err != nil {

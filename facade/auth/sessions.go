@@ -31,6 +31,8 @@ type Sessions struct {
 	abort      context.Context    // ends when requests in flight are to be cut
 	kill       context.CancelFunc
 
+	counters counters
+
 	replacing keylock.Set // held by sign-ins and sign-outs of a key
 
 	mu sync.Mutex
@@ -302,6 +304,7 @@ func (s *Sessions) unsaved() []error {
 // logger's handler, keeps nothing else from happening; it is logged where the
 // change is, or by slog's default, since nobody waits for it.
 func (s *Sessions) notify(l *slog.Logger, c Change) {
+	s.counters.count(c)
 	report := func(what string, f func()) {
 		err := safely(what, func() error {
 			f()

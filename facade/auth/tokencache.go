@@ -240,6 +240,28 @@ func (c *tokenCache) get(ctx context.Context, rejected Token) (Token, error) {
 	}
 }
 
+// renewVersion renews the record of version, fresh or not, with one attempt that
+// gives way to other processes, or joins the renewal that runs. It waits within
+// ctx, and returns what happened.
+func (c *tokenCache) renewVersion(ctx context.Context, version string) ([]Change, error) {
+	c.mu.Lock()
+	r := c.renewal
+	if r == nil {
+		if err := c.lastErr; err != nil && c.now() < c.retryAt {
+			c.mu.Unlock()
+			return nil, err
+		}
+		r = c.start(reason{early: true, held: version})
+	}
+	c.mu.Unlock()
+	select {
+	case <-r.done:
+		return r.changes, r.err
+	case <-ctx.Done():
+		return nil, waitError(ctx, c.name)
+	}
+}
+
 // start starts a renewal. c.mu is held and no other renewal runs.
 func (c *tokenCache) start(why reason) *renewal {
 	r := &renewal{reason: why, generation: c.generation, done: make(chan struct{}), err: errAborted}

@@ -25,6 +25,10 @@ const (
 	// the last byte of the response. A store that breaks off what takes too long
 	// must allow for more.
 	TokenTimeout = 15 * time.Second
+	// reuseCauseHeader is on a response to a refresh token that had been used
+	// before and was forgiven. Assumed: the sign-in service that COSMIC's matches
+	// sends it.
+	reuseCauseHeader = "sb-auth-refresh-token-reuse-cause"
 	// maxResponse is how much of an response is read.
 	maxResponse = 1 << 20
 )
@@ -87,6 +91,7 @@ func (p *tokenEndpoint) request(ctx context.Context, grant string, form url.Valu
 	secrets := p.secrets(form)
 	r.err = secrets.RedactError(r.err)
 	_, a, err := classify(r, p.url, grant, time.Now())
+	a.forgiven = err == nil && r.header.Get(reuseCauseHeader) != ""
 	if err != nil && codes[err.Code] == granted && secrets.Holds(err.Code) {
 		err.Code = safehttp.UnreadableCode // a token may have the form of a code
 	}
@@ -143,6 +148,7 @@ type response struct {
 	text            string        // description of the error: to look for known sentences in, never shown
 	unusable        bool          // there is an access token that must not be sent
 	whole           bool          // nothing is missing, and it made sense
+	forgiven        bool          // the refresh token had been used before
 }
 
 // parseResponse reads as much as can be read of a token endpoint's body. A body
@@ -253,6 +259,11 @@ const (
 	misconfigured
 	rejected
 )
+
+// String names the outcome, for statistics.
+func (o outcome) String() string {
+	return [...]string{"granted", "unsent", "throttled", "ambiguous", "dead", "misconfigured", "rejected"}[o]
+}
 
 // retryable reports whether the same request may help a moment later.
 func (o outcome) retryable() bool { return o == unsent || o == throttled || o == ambiguous }
