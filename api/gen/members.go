@@ -27,7 +27,8 @@ const (
 	sayWords    = "write a summary and a description"
 	sayBehavior = "say x-retry, x-pagination and security"
 	noUnion     = "write the members out in one schema; what may be null is an anyOf of a schema and {type: 'null'}"
-	ownEnum     = "move the enum to a schema of its own in components, so that its Go type has a name"
+	openWords   = "write x-extensible-enum: an unknown word must never fail a response"
+	ownEnum     = "move the words to a schema of their own in components, as x-extensible-enum, so that their Go type has a name"
 )
 
 var objects = map[string]object{
@@ -90,13 +91,17 @@ var objects = map[string]object{
 	},
 	"media": {
 		title:   "a media type",
-		members: map[string]string{"schema": "schema", "examples": ""},
+		members: map[string]string{"schema": "schema", "examples": "example*"},
 		must:    map[string]string{"schema": "give a schema", "examples": "give examples"},
 		instead: map[string]string{"example": "give examples, each with a summary"},
 	},
+	"example": {
+		title:   "an example",
+		members: map[string]string{"$ref": "", "summary": "", "value": ""},
+	},
 	"components": {
 		title:   "the components",
-		members: map[string]string{"securitySchemes": "scheme*", "responses": "response*", "schemas": "namedSchema*"},
+		members: map[string]string{"securitySchemes": "scheme*", "responses": "response*", "schemas": "namedSchema*", "examples": "example*"},
 	},
 	"scheme": {
 		title: "a security scheme",
@@ -127,10 +132,10 @@ var objects = map[string]object{
 		title: "a named schema",
 		members: map[string]string{
 			"type": "", "format": "", "description": "", "properties": "property*", "required": "", "items": "schema", "additionalProperties": "", "minimum": "",
-			"enum": "", "x-open-enum": "", "example": "", "x-evidence": "",
+			"x-extensible-enum": "", "x-evidence": "",
 		},
 		must:    map[string]string{"description": "give a description"},
-		instead: map[string]string{"allOf": noUnion, "oneOf": noUnion, "anyOf": noUnion},
+		instead: map[string]string{"allOf": noUnion, "oneOf": noUnion, "anyOf": noUnion, "enum": openWords, "example": "write it in components, under examples"},
 	},
 	"schema": {
 		title: "a schema",
@@ -175,7 +180,7 @@ func members(source []byte) error {
 	r.object("document", "", document)
 	top, _ := document.(map[string]any)
 	components, _ := top["components"].(map[string]any)
-	for _, section := range []string{"responses", "schemas"} {
+	for _, section := range []string{"examples", "responses", "schemas"} {
 		named, _ := components[section].(map[string]any)
 		for _, name := range slices.Sorted(maps.Keys(named)) {
 			if at := "/components/" + section + "/" + escape(name); !r.refs["#"+at] {
@@ -289,7 +294,7 @@ func (r *reader) nullable(at string, fields map[string]any) {
 
 var (
 	kinds   = []string{"string", "integer", "number", "boolean", "array", "object"}
-	formats = []string{"uuid", "date", "date-time", "int32", "int64", "double"} // drift checks these, too
+	formats = []string{"uuid", "uri", "date", "date-time", "int32", "int64", "double"} // drift checks these, too
 )
 
 func (r *reader) schema(at string, fields map[string]any) {
@@ -306,7 +311,7 @@ func (r *reader) schema(at string, fields map[string]any) {
 		}
 	}
 	for _, rule := range []struct{ member, needs string }{
-		{"properties", "object"}, {"required", "object"}, {"additionalProperties", "object"}, {"items", "array"}, {"enum", "string"},
+		{"properties", "object"}, {"required", "object"}, {"additionalProperties", "object"}, {"items", "array"}, {"x-extensible-enum", "string"},
 	} {
 		if _, there := fields[rule.member]; there && is != rule.needs {
 			r.problems.addf("%s/%s: goes with type %s alone", at, rule.member, rule.needs)
@@ -315,8 +320,11 @@ func (r *reader) schema(at string, fields map[string]any) {
 	if more, there := fields["additionalProperties"]; there && more != true {
 		r.problems.addf("%s/additionalProperties: want true, or nothing: every unknown member reaches the caller", at)
 	}
-	if fields["enum"] != nil && fields["x-open-enum"] != true {
-		r.problems.addf("%s: an enum needs x-open-enum: true, since an unknown word must never fail a response", at)
+	if list, there := fields["x-extensible-enum"]; there {
+		words, _ := list.([]any)
+		if len(words) == 0 || slices.ContainsFunc(words, func(w any) bool { word, ok := w.(string); return !ok || word == "" }) {
+			r.problems.addf("%s/x-extensible-enum: want a list of words", at)
+		}
 	}
 }
 

@@ -194,8 +194,7 @@ const newListSchemas = `    QualificationResultList:
     QualificationStatus:
       type: string
       description: How a qualification ended. Only the first word is known, others will come.
-      enum: [passed]
-      x-open-enum: true
+      x-extensible-enum: [passed]
       x-evidence:
         grade: documented
         source: https://docs.natecosmic.com/api-reference/qualification-results

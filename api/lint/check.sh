@@ -13,6 +13,12 @@ gate_spec() {
 }
 advice_spec='Change openapi.yaml where the rule points. The rules are in api/gen: members.go for all that may be written, evidence.go for x-evidence.'
 
+# The specification is read by tools that are not ours.
+gate_portable() {
+	api/lint/portable.sh
+}
+advice_portable='Write openapi.yaml in the form that the tool above reads. Where its rule is wrong for a service, api/lint/node has the exceptions, with the reason.'
+
 # The specification breaks nobody who uses the last release.
 gate_compat() {
 	api/lint/speccompat.sh api/lint/released/openapi.yaml openapi.yaml CHANGELOG.md
@@ -58,7 +64,7 @@ gate_code() {
 advice_code='Change the code where the linter points. A finding that is wrong gets //nolint:name // and the reason.'
 
 failed=()
-for gate in ${*:-spec compat goapi fresh selftest code}; do
+for gate in ${*:-spec portable compat goapi fresh selftest code}; do
 	advice=advice_$gate
 	printf -- '--- %s\n' "$gate"
 	begin=$SECONDS

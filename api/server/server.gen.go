@@ -17,84 +17,6 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
-// Defines values for CertificationSource.
-const (
-	CertificationSourceManual CertificationSource = "manual"
-)
-
-// Valid indicates whether the value is a known member of the CertificationSource enum.
-func (e CertificationSource) Valid() bool {
-	switch e {
-	case CertificationSourceManual:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CertificationTypeStatus.
-const (
-	CertificationTypeStatusActive   CertificationTypeStatus = "active"
-	CertificationTypeStatusArchived CertificationTypeStatus = "archived"
-)
-
-// Valid indicates whether the value is a known member of the CertificationTypeStatus enum.
-func (e CertificationTypeStatus) Valid() bool {
-	switch e {
-	case CertificationTypeStatusActive:
-		return true
-	case CertificationTypeStatusArchived:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for LifecycleStatus.
-const (
-	LifecycleStatusActive LifecycleStatus = "active"
-)
-
-// Valid indicates whether the value is a known member of the LifecycleStatus enum.
-func (e LifecycleStatus) Valid() bool {
-	switch e {
-	case LifecycleStatusActive:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ValidityStatus.
-const (
-	ValidityStatusValid ValidityStatus = "valid"
-)
-
-// Valid indicates whether the value is a known member of the ValidityStatus enum.
-func (e ValidityStatus) Valid() bool {
-	switch e {
-	case ValidityStatusValid:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for VerificationStatus.
-const (
-	VerificationStatusUnverified VerificationStatus = "unverified"
-)
-
-// Valid indicates whether the value is a known member of the VerificationStatus enum.
-func (e VerificationStatus) Valid() bool {
-	switch e {
-	case VerificationStatusUnverified:
-		return true
-	default:
-		return false
-	}
-}
-
 // Certification A certification that a worker holds. Which fields are always there is not documented: only `id` is relied on.
 type Certification struct {
 	// CertificationType Its type, embedded.
@@ -206,6 +128,21 @@ type CertificationList struct {
 // CertificationSource How a certification was recorded. Only the first word is known, others will come.
 type CertificationSource string
 
+// The words of CertificationSource that openapi.yaml names.
+const (
+	CertificationSourceManual CertificationSource = "manual"
+)
+
+// Valid reports whether the value is one of the words that openapi.yaml names. Others may come.
+func (v CertificationSource) Valid() bool {
+	switch v {
+	case CertificationSourceManual:
+		return true
+	default:
+		return false
+	}
+}
+
 // CertificationType What a certification certifies.
 type CertificationType struct {
 	// ID The type.
@@ -224,6 +161,22 @@ type CertificationType struct {
 // CertificationTypeStatus Whether a type of certification can still be given.
 type CertificationTypeStatus string
 
+// The words of CertificationTypeStatus that openapi.yaml names.
+const (
+	CertificationTypeStatusActive   CertificationTypeStatus = "active"
+	CertificationTypeStatusArchived CertificationTypeStatus = "archived"
+)
+
+// Valid reports whether the value is one of the words that openapi.yaml names. Others may come.
+func (v CertificationTypeStatus) Valid() bool {
+	switch v {
+	case CertificationTypeStatusActive, CertificationTypeStatusArchived:
+		return true
+	default:
+		return false
+	}
+}
+
 // CosmicProblem What COSMIC answers with a failure. Nothing is documented: an object with `error` or `message`, or anything else.
 type CosmicProblem = interface{}
 
@@ -238,6 +191,21 @@ type FieldErrors map[string]interface{}
 
 // LifecycleStatus Where a certification stands in its life. Only the first word is known, others will come.
 type LifecycleStatus string
+
+// The words of LifecycleStatus that openapi.yaml names.
+const (
+	LifecycleStatusActive LifecycleStatus = "active"
+)
+
+// Valid reports whether the value is one of the words that openapi.yaml names. Others may come.
+func (v LifecycleStatus) Valid() bool {
+	switch v {
+	case LifecycleStatusActive:
+		return true
+	default:
+		return false
+	}
+}
 
 // Me The current user. Two forms are documented; the older one requires nothing and has no `scopes`, so nothing is
 // required here.
@@ -347,8 +315,38 @@ type UserList struct {
 // ValidityStatus Whether a certification is valid. Only the first word is known, others will come.
 type ValidityStatus string
 
+// The words of ValidityStatus that openapi.yaml names.
+const (
+	ValidityStatusValid ValidityStatus = "valid"
+)
+
+// Valid reports whether the value is one of the words that openapi.yaml names. Others may come.
+func (v ValidityStatus) Valid() bool {
+	switch v {
+	case ValidityStatusValid:
+		return true
+	default:
+		return false
+	}
+}
+
 // VerificationStatus Whether a certification was verified. Only the first word is known, others will come.
 type VerificationStatus string
+
+// The words of VerificationStatus that openapi.yaml names.
+const (
+	VerificationStatusUnverified VerificationStatus = "unverified"
+)
+
+// Valid reports whether the value is one of the words that openapi.yaml names. Others may come.
+func (v VerificationStatus) Valid() bool {
+	switch v {
+	case VerificationStatusUnverified:
+		return true
+	default:
+		return false
+	}
+}
 
 // CosmicError What COSMIC answers with a failure. Nothing is documented: an object with `error` or `message`, or anything else.
 type CosmicError = CosmicProblem

@@ -106,32 +106,42 @@ func oapiCodegen(t target) (peer, error) {
 	}, nil
 }
 
-// sending adds the token: ogen's clients have no hook for it where the
-// specification they are made from names no security.
-type sending struct{ target }
+// bearer gives ogen's client the token.
+type bearer string
 
-// Do implements ogen's ht.Client.
-func (s sending) Do(req *http.Request) (*http.Response, error) {
-	req.Header.Set("Authorization", "Bearer "+s.token)
-	return s.client.Do(req)
+// CosmicOAuth implements ogen's SecuritySource.
+func (b bearer) CosmicOAuth(context.Context, ogen.OperationName) (ogen.CosmicOAuth, error) {
+	return ogen.CosmicOAuth{Token: string(b)}, nil
+}
+
+// CertnOAuth implements ogen's SecuritySource.
+func (b bearer) CertnOAuth(context.Context, ogen.OperationName) (ogen.CertnOAuth, error) {
+	return ogen.CertnOAuth{Token: string(b)}, nil
 }
 
 func ogenClient(t target) (peer, error) {
-	c, err := ogen.NewClient(t.base, ogen.WithClient(sending{t}))
+	c, err := ogen.NewClient(t.base, bearer(t.token), ogen.WithClient(t.client))
 	if err != nil {
 		return peer{}, err
 	}
 	return peer{
 		name: byOgen,
 		list: func(ctx context.Context) (int, error) {
-			list, err := c.ListCertifications(ctx, ogen.ListCertificationsParams{})
+			response, err := c.ListCertifications(ctx, ogen.ListCertificationsParams{})
 			if err != nil {
 				return 0, err
+			}
+			list, ok := response.(*ogen.CertificationList)
+			if !ok {
+				return 0, fmt.Errorf("a %T", response)
 			}
 			return len(list.Data), nil
 		},
 		me: func(ctx context.Context) error {
-			_, err := c.GetMe(ctx)
+			response, err := c.GetMe(ctx)
+			if _, ok := response.(*ogen.Me); err == nil && !ok {
+				err = fmt.Errorf("a %T", response)
+			}
 			return err
 		},
 	}, nil

@@ -127,7 +127,7 @@ func (c *Checker) response(op *operation, resp Response, w *walker, body *source
 		w.note(at, UndeclaredStatus, status, func() Finding {
 			advice := fmt.Sprintf("Declare the response '%d' of %s", resp.Status, op.part)
 			if declared != nil {
-				advice += " beside its default"
+				advice += " by its number"
 			}
 			return Finding{Severity: w.grave(), Want: "a declared status", Got: status, Advice: advice + "."}
 		})

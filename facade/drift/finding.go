@@ -36,7 +36,7 @@ const (
 	// WrongFormat is a string or number of the right type that is no uuid,
 	// date, date-time or integer of the declared size.
 	WrongFormat Rule = "wrong format"
-	// NewWord is a word that the enum does not have.
+	// NewWord is a word that the x-extensible-enum does not have.
 	NewWord Rule = "new word"
 	// UnexpectedNull is a null where the schema has none.
 	UnexpectedNull Rule = "unexpected null"

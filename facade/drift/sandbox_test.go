@@ -50,11 +50,6 @@ func newReferee(t *testing.T, next http.RoundTripper) *referee {
 	if err := doc.Validate(t.Context()); err != nil {
 		t.Fatalf("the specification or one of its examples is not valid: %v", err)
 	}
-	for _, schema := range doc.Components.Schemas {
-		if schema.Value.Extensions["x-open-enum"] == true {
-			schema.Value.Enum = nil // any word may come
-		}
-	}
 	return &referee{spec: doc, next: next, judged: map[string]int{}}
 }
 

@@ -63,8 +63,7 @@ type schema struct {
 	format  string
 	check   func(string) bool // of the format; nil without one
 	minimum *float64
-	words   []string // of an enum
-	open    bool     // x-open-enum
+	words   []string // x-extensible-enum; others may come
 
 	fields []field
 	byName map[string]int
@@ -97,13 +96,13 @@ type operation struct {
 }
 
 // response finds the response for a status: by its number, by its class (4XX),
-// or the default. exact is false for the default.
+// or the default. exact is true for a number.
 func (o *operation) response(status int) (r *response, exact bool) {
 	if r = o.responses[strconv.Itoa(status)]; r != nil {
 		return r, true
 	}
 	if r = o.responses[fmt.Sprintf("%dXX", status/100)]; r != nil {
-		return r, true
+		return r, false
 	}
 	return o.responses["default"], false
 }
@@ -235,11 +234,11 @@ func (c *compiler) schema(around part, ref *openapi3.SchemaRef) *schema {
 	}
 	s.format, s.check = from.Format, formatCheck(from.Format)
 	s.minimum = from.Min
-	s.open = from.Extensions["x-open-enum"] == true
-	for _, word := range from.Enum {
+	words, _ := from.Extensions["x-extensible-enum"].([]any)
+	for _, word := range words {
 		w, ok := word.(string)
 		if !ok {
-			c.addf("%v: an enum of other than strings", s.part)
+			c.addf("%v: a word that is no string", s.part)
 		}
 		s.words = append(s.words, w)
 	}
@@ -282,7 +281,7 @@ func (c *compiler) members(s *schema, from *openapi3.Schema) {
 // keywords are those of a schema that are checked, and those that say nothing
 // of a value. anyOf is checked where a schema is used.
 var keywords = []string{
-	"type", "format", "enum", "minimum", "properties", "required", "additionalProperties", "items",
+	"type", "format", "minimum", "properties", "required", "additionalProperties", "items",
 	"title", "description", "example", "examples", "default", "deprecated", "readOnly", "writeOnly", "__origin__",
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,8 @@ func formatCheck(format string) func(string) bool {
 		return isDate
 	case "date-time":
 		return isDateTime
+	case "uri":
+		return func(s string) bool { _, err := url.Parse(s); return err == nil } // of a next page only its query is used
 	case "int32":
 		return func(s string) bool { _, err := strconv.ParseInt(s, 10, 32); return err == nil }
 	case "int64":

@@ -151,7 +151,7 @@ func (w *walker) format(u *use, s scalar) bool {
 	return false
 }
 
-// word checks the words of an enum.
+// word checks the words of an open vocabulary.
 func (w *walker) word(u *use, s scalar) bool {
 	schema := u.schema
 	if len(schema.words) == 0 || s.kind != "string" || slices.Contains(schema.words, s.text) {
@@ -162,11 +162,7 @@ func (w *walker) word(u *use, s scalar) bool {
 		word = s.text
 	}
 	w.note(schema.part, NewWord, word, func() Finding {
-		severity := Breaks
-		if schema.open {
-			severity = Informs
-		}
-		return Finding{Severity: severity, Want: "one of " + strings.Join(schema.words, ", "), Got: w.got(s), Advice: fmt.Sprintf("Add the word to the enum of %s. Ask for values to be shown to see it.", schema.part)}
+		return Finding{Severity: Informs, Want: "one of " + strings.Join(schema.words, ", "), Got: w.got(s), Advice: fmt.Sprintf("Add the word to the x-extensible-enum of %s. Ask for values to be shown to see it.", schema.part)}
 	})
 	return false
 }
