@@ -14,6 +14,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -21,20 +22,49 @@ import (
 	"github.com/credkit/credkit-go/facade/auth"
 )
 
+// An Option changes how [Run] runs.
+type Option func(*options)
+
+type options struct{ timeout time.Duration }
+
+// WithTimeout sets how long one subtest may take before the store is taken to
+// hang. Zero or less is the default of a minute.
+func WithTimeout(d time.Duration) Option {
+	return func(o *options) {
+		if d > 0 {
+			o.timeout = d
+		}
+	}
+}
+
 // Run holds a store against its contract, a subtest for each sentence of it.
 // open is called once a subtest and returns two handles on the same records,
 // which are none at first; the handles stand for two processes. A store that
 // lives in one process returns the same handle twice.
 //
-// The suite decides nothing by the clock, but gives up on a subtest that has
-// hung for a minute.
-func Run(t *testing.T, open func(t *testing.T) (a, b auth.Store)) {
+// The suite decides nothing by the clock, but gives up on a store that hangs
+// (see [WithTimeout]): the error names the call that does not return, and the
+// subtests that are left are not run.
+func Run(t *testing.T, open func(t *testing.T) (a, b auth.Store), opts ...Option) {
 	t.Helper()
+	o := options{timeout: time.Minute}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	hung := ""
 	for _, c := range checks() {
+		if hung != "" {
+			t.Errorf("not run after %q, in which the store hung: %q and what follows", hung, c.name)
+			return
+		}
 		t.Run(c.name, func(t *testing.T) {
 			a, b := open(t)
-			if err := c.within(t.Context(), time.Minute, a, b); err != nil {
+			err := c.within(t.Context(), o.timeout, a, b)
+			if err != nil {
 				t.Error(err)
+			}
+			if errors.Is(err, errHung) {
+				hung = c.name
 			}
 		})
 	}
@@ -47,10 +77,15 @@ type check struct {
 	run  func(ctx context.Context, a, b auth.Store) error
 }
 
+// errHung is what the error of a check is if the store did not return.
+var errHung = errors.New("the store hung")
+
 // within runs the check and gives up after limit: a broken lock hangs.
 func (c check) within(ctx context.Context, limit time.Duration, a, b auth.Store) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	var open calls
+	a, b = open.of(a), open.of(b)
 	done := make(chan error, 1)
 	go func() { done <- c.run(ctx, a, b) }()
 	select {
@@ -58,11 +93,12 @@ func (c check) within(ctx context.Context, limit time.Duration, a, b auth.Store)
 		return err
 	case <-ctx.Done():
 	}
+	hanging := open.String()
 	select {
 	case err := <-done: // it has noticed the end of its context
 		return err
 	case <-time.After(limit / 4):
-		return fmt.Errorf("the store hung for %v", limit)
+		return fmt.Errorf("%w: after %v these calls had not returned: %s", errHung, limit, hanging)
 	}
 }
 
