@@ -20,6 +20,7 @@ const (
 	exitUsage      = 2 // wrong usage, or a setting that is missing or wrong
 	exitNotAllowed = 3 // a scope is missing, or a sign-in is needed
 	exitDrift      = 4 // responses differ from openapi.yaml
+	exitPartial    = 5 // some workers could not be read
 	// 128 plus the number of SIGINT, as a shell reports it; also after SIGTERM.
 	exitInterrupted = 130
 )
@@ -31,6 +32,11 @@ var (
 	// was reported when it arrived.
 	errSkippedElements = errors.New("not every element could be shown")
 )
+
+// partialError ends a roster on which some workers could not be read.
+type partialError struct{ text string }
+
+func (e partialError) Error() string { return e.text }
 
 // usageError is wrong usage or a wrong setting.
 type usageError struct{ err error }
@@ -52,6 +58,7 @@ func exitCode(err error) int {
 	var reauth *auth.ReauthError
 	var refused notAllowedError
 	var signIn *signin.Error
+	var partial partialError
 	switch {
 	case err == nil:
 		return exitOK
@@ -59,6 +66,8 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
+	case errors.As(err, &partial):
+		return exitPartial
 	case errors.Is(err, facade.ErrRetired): // also a 403: no scope would help
 		return exitFailed
 	case errors.As(err, &config) && !errors.As(err, &token):

@@ -43,6 +43,12 @@ const overviewText = `credkit: your COSMIC certifications and your team's Certn 
   credkit users | jq .email       a pipe gets JSON, a line a user
   credkit logout
 
+# A whole team, of every session in the store:
+  credkit sandbox --workers 200   signs one in; paste its lines as above
+  credkit roster                  who lapses next, and who could not be read
+  credkit roster --requirements must-have.csv --to roster.html
+  credkit roster --since state    what has changed since the last time
+
 # With the real services:
   export COSMIC_CLIENT_ID=...     your app, registered with the redirect URI
                                   http://127.0.0.1:8976/callback
@@ -56,7 +62,8 @@ const overviewText = `credkit: your COSMIC certifications and your team's Certn 
   --output table|json|jsonl|csv   default: table on a terminal, jsonl in a pipe
   -v                              log each request to stderr, redacted
   exit codes                      0 done, 1 failed, 2 wrong usage or settings,
-                                  3 not allowed, 4 responses differ
+                                  3 not allowed, 4 responses differ,
+                                  5 some workers could not be read
   environment                     COSMIC_BASE_URL, COSMIC_CLIENT_ID,
                                   COSMIC_CLIENT_SECRET,
                                   COSMIC_CLIENT_AUTH  client_secret_basic (the

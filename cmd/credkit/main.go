@@ -22,7 +22,7 @@ import (
 
 // grammar is the command line: its flags and its commands.
 type grammar struct {
-	Output  format   `short:"o" placeholder:"FORMAT" help:"Print data as table, json, jsonl or csv. Default: table on a terminal, jsonl in a pipe."`
+	Output  format   `short:"o" placeholder:"FORMAT" help:"Print data as table, json, jsonl or csv. Default: table on a terminal, jsonl in a pipe. A roster also as html or ics."`
 	Verbose bool     `short:"v" help:"Log each request to stderr, redacted."`
 	Help    helpFlag `short:"h" help:"Show the help of a command."`
 
@@ -32,6 +32,7 @@ type grammar struct {
 	Me      meCommand      `cmd:"" help:"Show who is signed in to COSMIC, and with which scopes."`
 	Check   checkCommand   `cmd:"" help:"Check that the scopes of operations are there (exit 3 if not)."`
 	Certs   certsCommand   `cmd:"" help:"List your COSMIC certifications."`
+	Roster  rosterCommand  `cmd:"" help:"Show who on the team holds what, and what lapses next (exit 5 if somebody could not be read)."`
 	Users   usersCommand   `cmd:"" help:"List the users of your Certn account."`
 	Drift   driftCommand   `cmd:"" help:"Check real responses against openapi.yaml (exit 4 if they differ)."`
 	Sandbox sandboxCommand `cmd:"" help:"Run both services on this machine, until interrupted."`
@@ -118,6 +119,9 @@ func (p *program) run(ctx context.Context, args []string) (err error) {
 		return usagef("%w\n  see: credkit %s--help", err, commandOf(err))
 	}
 	p.output = g.Output
+	if (p.output == formatHTML || p.output == formatICS) && command.Command() != "roster" {
+		return usagef("--output %s is for credkit roster: want table, json, jsonl or csv", p.output)
+	}
 	switch {
 	case g.Verbose:
 		p.logger = newLogger(p.stderr)

@@ -23,11 +23,13 @@ const (
 	formatJSON  format = "json"  // one document, indented
 	formatJSONL format = "jsonl" // a document a line, each as soon as it arrives
 	formatCSV   format = "csv"   // with a header, also for an empty list
+	formatHTML  format = "html"  // of a roster alone: a page
+	formatICS   format = "ics"   // of a roster alone: a calendar
 )
 
 // UnmarshalText reads a format's name.
 func (f *format) UnmarshalText(text []byte) error {
-	known := []format{formatTable, formatJSON, formatJSONL, formatCSV}
+	known := []format{formatTable, formatJSON, formatJSONL, formatCSV, formatHTML, formatICS}
 	if !slices.Contains(known, format(text)) {
 		return fmt.Errorf("want table, json, jsonl or csv, got %q", text)
 	}

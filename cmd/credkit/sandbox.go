@@ -20,6 +20,7 @@ type sandboxCommand struct {
 	TokenLifetime durationFlag `default:"1h" help:"How long COSMIC's access tokens live: 5s shows renewals."`
 	Certs         int          `default:"12" help:"How many certifications each worker has."`
 	Users         int          `default:"12" help:"How many users the Certn account has."`
+	Workers       int          `placeholder:"N" help:"Sign in a team of so many workers, for credkit roster; their sessions are removed at the end."`
 	PageSize      int          `default:"50" help:"Certifications on a page."`
 	Legacy        bool         `help:"Respond by the older contracts: the list in one page, and the older form of the current user."`
 	Scopes        []string     `placeholder:"SCOPE" help:"The API scopes of the app, with commas between. Default: all."`
@@ -28,6 +29,9 @@ type sandboxCommand struct {
 	Flaky         float64      `placeholder:"PERCENT" help:"Respond to this share of the calls with 503."`
 	Retired       bool         `help:"Certn responds to everything with 410, as it is reported to."`
 }
+
+// mostWorkers bounds the team: each is a file.
+const mostWorkers = 100_000
 
 // Run serves both services until the command is interrupted.
 func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
@@ -45,7 +49,13 @@ func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 			return usagef("--flaky %v: want a percentage, more than 0 and at most 100", c.Flaky)
 		}
 	}
-	if err := c.printEnvironment(p, sb); err != nil {
+	dir := ""
+	if c.Workers > 0 {
+		if dir, err = c.fillStore(ctx, p, sb); err != nil {
+			return err
+		}
+	}
+	if err := c.printEnvironment(p, sb, dir); err != nil {
 		return err
 	}
 	<-ctx.Done()
@@ -84,6 +94,13 @@ func (c *sandboxCommand) options(p *program) ([]sandbox.Option, error) {
 		sandbox.WithPageSize(c.PageSize),
 		sandbox.WithForgivenParent(!c.Unforgiving),
 	}
+	switch {
+	case c.Workers < 0 || c.Workers > mostWorkers:
+		return nil, usagef("--workers %d: want at most %d", c.Workers, mostWorkers)
+	case c.Workers > 0:
+		users := teamUsers(c.Workers)
+		opts = append(opts, sandbox.WithUsers(users...), sandbox.WithCertnUsers(teamCertnUsers(users)...))
+	}
 	if c.Legacy {
 		opts = append(opts, sandbox.WithoutPaging(), sandbox.WithOldMe())
 	}
@@ -99,17 +116,22 @@ func (c *sandboxCommand) options(p *program) ([]sandbox.Option, error) {
 // printEnvironment prints shell commands that point credkit at the sandbox. They
 // unset what belongs to the real services and give the session a key of its
 // own, so that a real one is neither sent here nor overwritten.
-func (c *sandboxCommand) printEnvironment(p *program, sb *sandbox.Sandbox) error {
+func (c *sandboxCommand) printEnvironment(p *program, sb *sandbox.Sandbox, store string) error {
 	id, secret := sb.CertnClient()
 	p.printErrf("COSMIC and Certn are up, with made-up people. In another terminal paste these lines:\n")
 	var b strings.Builder
+	session := "sandbox"
+	if store != "" {
+		session = "worker-001"
+		fmt.Fprintf(&b, "export %s=%s\n", envStore, store)
+	}
 	for _, v := range []struct{ name, value string }{
 		{envCosmicBase, sb.CosmicURL()},
 		{envCosmicID, sb.App().ClientID},
 		{envCertnBase, sb.CertnURL()},
 		{envCertnID, id},
 		{envCertnSecret, secret},
-		{envSession, "sandbox"},
+		{envSession, session},
 	} {
 		fmt.Fprintf(&b, "export %s=%s\n", v.name, v.value)
 	}
@@ -120,6 +142,10 @@ func (c *sandboxCommand) printEnvironment(p *program, sb *sandbox.Sandbox) error
 	name, port := self(), ""
 	if c.LoginPort != 8976 {
 		port = " --port " + strconv.Itoa(c.LoginPort)
+	}
+	if store != "" {
+		p.printErrf("\nand then\n  %[1]s roster\n  %[1]s roster --users --to roster.html\n  %[1]s roster --since roster.state\n  %[1]s certs\nSome sessions have ended and some lack a scope. Ctrl-C ends the sandbox and removes the sessions.", name)
+		return nil
 	}
 	p.printErrf("\nand then\n  %[1]s login%[2]s\n  %[1]s me\n  %[1]s certs\n  %[1]s users\nCtrl-C ends the sandbox.", name, port)
 	return nil

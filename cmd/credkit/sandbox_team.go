@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/oauth2"
+
+	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/facade"
+	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/filestore"
+	"github.com/credkit/credkit-go/facade/sandbox"
+)
+
+// Of a team, each so many workers have something to show: a session that has
+// ended, one without the scope of certifications, and no Certn user.
+const (
+	deadEach, scopelessEach, onlyCosmicEach = 25, 40, 10
+	deadAt, scopelessAt, onlyCosmicAt       = 1, 2, 3 // who is the first of them
+)
+
+// teamUsers are made-up workers.
+func teamUsers(n int) []sandbox.User {
+	first := []string{"Ada", "Grace", "Katherine", "Mary", "Hedy", "Radia", "Barbara", "Lise", "Emmy", "Rosalind", "Dorothy"}
+	last := []string{"Miller", "Okafor", "Nguyen", "Sánchez", "Kowalski", "Haddad", "Lindqvist", "Tanaka", "O'Brien", "Meyer", "da Silva", "Novak", "Dubois"}
+	users := make([]sandbox.User, n)
+	for i := range users {
+		users[i] = sandbox.User{
+			ID:    madeUpID("worker", i),
+			Email: fmt.Sprintf("worker-%03d@example.com", i+1), DisplayName: first[i%len(first)] + " " + last[i%len(last)],
+		}
+	}
+	return users
+}
+
+func madeUpID(kind string, i int) string {
+	return uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "credkit sandbox %s %d", kind, i)).String()
+}
+
+// teamCertnUsers are the Certn users of a team: most of its workers, and two
+// who are none.
+func teamCertnUsers(users []sandbox.User) (rows []any) {
+	for i, u := range users {
+		if i%onlyCosmicEach != onlyCosmicAt {
+			rows = append(rows, map[string]any{"id": madeUpID("user", i), "email": u.Email, "first_name": u.DisplayName})
+		}
+	}
+	for i := range 2 {
+		rows = append(rows, map[string]any{"id": madeUpID("other", i), "email": fmt.Sprintf("office-%d@example.com", i+1), "first_name": "Office"})
+	}
+	return rows
+}
+
+// signInTeam signs every user in and saves the sessions in store, under the
+// keys worker-001 and so on.
+func signInTeam(ctx context.Context, sb *sandbox.Sandbox, store auth.Store, users []sandbox.User, opts ...facade.Option) error {
+	endpoint, err := facade.CosmicEndpoint(append(opts, facade.WithBaseURL(sb.CosmicURL()))...)
+	if err != nil {
+		return err
+	}
+	app := auth.App{ClientID: sb.App().ClientID, ClientSecret: sb.App().ClientSecret}
+	sessions, err := auth.NewSessions(store, app)
+	if err != nil {
+		return err
+	}
+	for i, u := range users {
+		if err := signInMember(ctx, sb, sessions, endpoint, app, u, i); err != nil {
+			return err
+		}
+	}
+	return sessions.Close(ctx)
+}
+
+func signInMember(ctx context.Context, sb *sandbox.Sandbox, sessions *auth.Sessions, endpoint auth.Endpoint, app auth.App, u sandbox.User, i int) error {
+	var scopes []string
+	if i%scopelessEach == scopelessAt {
+		scopes = otherScopes()
+	}
+	tokens, err := sb.SignIn(u.ID, scopes...)
+	if err != nil {
+		return err
+	}
+	if i%deadEach == deadAt {
+		if err := sb.EndSession(tokens.SessionID, sandbox.SessionNotFound); err != nil {
+			return err
+		}
+		tokens.ExpiresAt = time.Now().Add(-time.Hour) // so that it shows at once
+	}
+	grant, err := auth.NewGrant(endpoint, app, &oauth2.Token{
+		AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken, TokenType: "bearer", Expiry: tokens.ExpiresAt,
+	})
+	if err != nil {
+		return err
+	}
+	return sessions.SignIn(ctx, fmt.Sprintf("worker-%03d", i+1), grant)
+}
+
+// otherScopes are the API scopes that listing certifications does not need.
+func otherScopes() []string {
+	op, _ := cosmic.Service.Operation(facade.ListCertifications)
+	return slices.DeleteFunc(slices.Clone(cosmic.Service.Scopes), func(scope string) bool { return slices.Contains(op.Scopes, scope) })
+}
+
+// fillStore makes a store for the team, in a directory that is removed at the
+// end.
+func (c *sandboxCommand) fillStore(ctx context.Context, p *program, sb *sandbox.Sandbox) (dir string, err error) {
+	dir, err = os.MkdirTemp("", "credkit-sandbox-")
+	if err != nil {
+		return "", err
+	}
+	p.onClose(func(context.Context) error { return os.RemoveAll(dir) })
+	store, err := filestore.New(dir)
+	if err != nil {
+		return "", err
+	}
+	return dir, signInTeam(ctx, sb, store, teamUsers(c.Workers))
+}
