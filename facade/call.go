@@ -104,7 +104,11 @@ func (c *client) send(ctx context.Context, id OperationID, s *callSettings, call
 		}
 	}
 	if err != nil {
-		return nil, r.failed(err)
+		failed := r.failed(err)
+		if call.Attempts == 0 {
+			c.observeUnsent(ctx, id, failed)
+		}
+		return nil, failed
 	}
 	if err := r.check(); err != nil {
 		_ = resp.Body.Close() // the response is refused already

@@ -60,6 +60,7 @@ func newClient(service *spec.Service, credentials auth.Credentials, opts []Optio
 		HTTPClient:     s.httpClient,
 		UserAgent:      s.userAgent,
 		Logger:         s.logger,
+		Observe:        s.observeTokens(service),
 	}
 	for _, method := range service.ClientAuthentication {
 		c.endpoint.ClientAuthentication = append(c.endpoint.ClientAuthentication, auth.AuthMethod(method))
@@ -99,6 +100,7 @@ func (c *client) with(credentials auth.Credentials) (*client, error) {
 		MaxResponseBytes: c.settings.maxObject,
 		UserAgent:        c.settings.userAgent,
 		Logger:           c.settings.logger,
+		Observe:          other.observeCalls(),
 	})
 	if len(c.service.Scopes) > 0 {
 		other.grant = newGrant()

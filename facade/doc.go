@@ -34,6 +34,9 @@
 //     members, at every depth, in the JSON of a value that the program has not
 //     changed.
 //
+// [WithObserver] sees each request; package facade/otelcredkit makes
+// OpenTelemetry traces and metrics of that.
+//
 // The caller's http.Client is copied, used for every request including those
 // for tokens, and never changed. The package reads no environment variable
 // and starts nothing of its own; a range over a list has a goroutine from its

@@ -114,6 +114,7 @@ type settings struct {
 	limiter    Limiter
 	noLimits   bool
 	middleware []func(http.RoundTripper) http.RoundTripper
+	observe    func(context.Context, CallEvent)
 	scopeCheck ScopeCheck
 	retry      RetryPolicy
 	maxElement int64 // of an element of a list, and of a Page

@@ -94,38 +94,32 @@ func (g *grant) forget() {
 	g.known, g.token, g.scopes = false, auth.Token{}, nil
 }
 
-// checkScopes checks the scopes of operations before they are called. A remembered
-// grant may let a call through; before one is refused, the grant of the
-// current token is fetched. An empty grant, or none to be had, leaves it to
+// checkScopes checks the scopes of an operation before it is called. A
+// remembered grant may let a call through; before one is refused, the grant of
+// the current token is fetched. An empty grant, or none to be had, leaves it to
 // the server.
-func (c *client) checkScopes(ctx context.Context, ids ...OperationID) error {
-	if c.grant == nil || c.settings.scopeCheck == CheckNever {
+func (c *client) checkScopes(ctx context.Context, id OperationID) error {
+	op, ok := c.service.Operation(id)
+	if c.grant == nil || c.settings.scopeCheck == CheckNever || !ok || len(op.Scopes) == 0 {
 		return nil
 	}
-	for _, id := range ids {
-		op, ok := c.service.Operation(id)
-		if !ok || len(op.Scopes) == 0 {
-			continue
-		}
-		if err := c.checkOperation(ctx, id, op.Scopes); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *client) checkOperation(ctx context.Context, id OperationID, need []string) error {
 	have, known := c.grant.last()
-	if known && len(missing(need, have)) == 0 {
+	if known && len(missing(op.Scopes, have)) == 0 {
 		return nil
 	}
 	have, err := c.grantFor(ctx)
-	if ctx.Err() != nil {
-		return c.failed(id, transport.ContextError(ctx))
-	} else if err != nil {
-		return nil //nolint:nilerr // without a grant the server decides
+	switch {
+	case ctx.Err() != nil:
+		err = c.failed(id, transport.ContextError(ctx))
+	case err != nil:
+		return nil // without a grant the server decides
+	default:
+		err = c.compareScopes(id, op.Scopes, have)
 	}
-	return c.compareScopes(id, need, have)
+	if err != nil {
+		c.observeUnsent(ctx, id, err)
+	}
+	return err
 }
 
 // compareScopes returns a *ScopeError if a scope is missing. An empty grant

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Bumps what each module file requires directly to its newest version: the
-# library's, the generators', the linters' and the benchmark's. Read the diff,
-# then run .ci/run.
+# library's, the generators', the linters', the benchmark's and that of
+# OpenTelemetry. Read the diff, then run .ci/run.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -39,5 +39,7 @@ printf -- '--- facade/bench/go.mod\n'
 # The library that it replaces has just changed: the go command may write go.mod.
 export GOFLAGS="${GOFLAGS:-} -mod=mod"
 (cd facade/bench && go generate ./... && bump $(direct) && bump -tool $(tools) && go generate ./... && go mod tidy)
+printf -- '--- facade/otelcredkit/go.mod\n'
+(cd facade/otelcredkit && bump $(direct) && go mod tidy)
 go generate ./...
 git diff --stat

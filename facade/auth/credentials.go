@@ -81,6 +81,24 @@ type Endpoint struct {
 	// Logger hears of token requests, redacted. Nil means silence. Sources that
 	// differ in nothing else are one, and log to the logger that came first.
 	Logger *slog.Logger
+	// Observe is called after each token request; nil for none. Of sources that
+	// differ in nothing else, it is that of the one that came first, as Logger.
+	Observe func(context.Context, TokenEvent)
+}
+
+// TokenEvent is one request to a token endpoint, after its response was read.
+type TokenEvent struct {
+	// Grant is the grant type (RFC 6749 sections 4 and 6): "refresh_token",
+	// "authorization_code" or "client_credentials".
+	Grant string
+	// SessionKey is the key of the session that is renewed; else empty.
+	SessionKey string
+	// Status is the HTTP status; 0 if there was no response.
+	Status int
+	// Elapsed is the time from the request to the end of its response.
+	Elapsed time.Duration
+	// Err is a *TokenError; nil if tokens were granted.
+	Err error
 }
 
 // endpointID is what of an endpoint makes its sources different: a logger for each

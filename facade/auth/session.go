@@ -43,6 +43,7 @@ func newSession(all *Sessions, key string, e Endpoint) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	endpoint.session = key
 	s := &session{all: all, key: key, issuer: endpoint.url, endpoint: endpoint, logger: all.logger, saving: make(chan struct{}, 1)}
 	if s.logger == nil {
 		s.logger = e.Logger

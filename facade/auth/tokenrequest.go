@@ -39,6 +39,9 @@ type tokenEndpoint struct {
 	url    string
 	agent  string // User-Agent
 	client client
+
+	session string // the key of the session whose requests these are; else empty
+	observe func(context.Context, TokenEvent)
 }
 
 func newTokenEndpoint(e Endpoint, c client) (*tokenEndpoint, error) {
@@ -49,7 +52,7 @@ func newTokenEndpoint(e Endpoint, c client) (*tokenEndpoint, error) {
 	if len(e.ClientAuthentication) > 0 && !slices.Contains(e.ClientAuthentication, c.method) {
 		return nil, &ConfigError{Problem: fmt.Sprintf("%s does not take the AuthMethod %s", serviceName(e), c.method), Remedy: fmt.Sprintf("use one of %s", e.ClientAuthentication)}
 	}
-	return &tokenEndpoint{http: safehttp.Client(e.HTTPClient), url: u, agent: cmp.Or(e.UserAgent, "credkit-go"), client: c}, nil
+	return &tokenEndpoint{http: safehttp.Client(e.HTTPClient), url: u, agent: cmp.Or(e.UserAgent, "credkit-go"), client: c, observe: e.Observe}, nil
 }
 
 // checkTokenURL returns the endpoint's token URL as records name it.
@@ -84,8 +87,9 @@ func serviceName(e Endpoint) string {
 
 // request sends one request of grant with form (which it may change) and judges
 // the response. It follows no redirect and reads at most maxResponse bytes.
-func (p *tokenEndpoint) request(ctx context.Context, grant string, form url.Values) (response, *TokenError) {
-	ctx, cancel := context.WithTimeout(ctx, TokenTimeout)
+func (p *tokenEndpoint) request(caller context.Context, grant string, form url.Values) (response, *TokenError) {
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(caller, TokenTimeout)
 	defer cancel()
 	r := p.send(ctx, grant, form)
 	secrets := p.secrets(form)
@@ -94,6 +98,13 @@ func (p *tokenEndpoint) request(ctx context.Context, grant string, form url.Valu
 	a.forgiven = err == nil && r.header.Get(reuseCauseHeader) != ""
 	if err != nil && codes[err.Code] == granted && secrets.Holds(err.Code) {
 		err.Code = safehttp.UnreadableCode // a token may have the form of a code
+	}
+	if p.observe != nil {
+		e := TokenEvent{Grant: grant, SessionKey: p.session, Status: r.status, Elapsed: time.Since(start)}
+		if err != nil {
+			e.Err = err
+		}
+		p.observe(caller, e)
 	}
 	return a, err
 }

@@ -61,12 +61,18 @@ func WithCall(ctx context.Context, call *Call) context.Context {
 	return context.WithValue(ctx, callKey{}, call)
 }
 
+// CallOf returns the call that is made with ctx, or nil.
+func CallOf(ctx context.Context) *Call {
+	call, _ := ctx.Value(callKey{}).(*Call)
+	return call
+}
+
 // Do is the HttpRequestDoer of a generated client. The request must have been
 // made with the context of [WithCall].
 func (h Handler) Do(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	call, ok := ctx.Value(callKey{}).(*Call)
-	if !ok {
+	call := CallOf(ctx)
+	if call == nil {
 		return nil, errors.New("transport: the request's context has no call")
 	}
 	if call.Prepare != nil {
@@ -100,6 +106,9 @@ type Config struct {
 	// MaxResponseBytes bounds how many bytes are held of a response that is not
 	// streamed.
 	MaxResponseBytes int64
+	// Observe is called after each request with the status, or the error
+	// where there was no response; nil for none.
+	Observe func(ctx context.Context, call *Call, status int, elapsed time.Duration, err error)
 	// UserAgent goes into each request.
 	UserAgent string
 	// Logger hears of each request.
@@ -135,6 +144,7 @@ func New(c Config) Handler {
 	policy := c.Retry.withDefaults()
 
 	h := send(client, timeout, c.UserAgent)
+	h = observe(h, c.Observe)
 	h = logRequests(h, c.Service, c.Session, c.Logger)
 	h = replaceExpired(h, c.Source) // the wait for the limit can outlast a token
 	h = limit(h, limiter, policy.MaxRetryAfter, c)
