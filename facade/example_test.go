@@ -19,7 +19,7 @@ import (
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
-// The README shows expiring and colleague as they stand here; a test of the
+// The README shows expiring and signInByWeb as they stand here; a test of the
 // command holds the two against each other.
 
 // expiring prints what a worker who has signed in must renew soon.

@@ -19,8 +19,8 @@ func TestTheREADMEShowsCodeThatRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(readme, -1)
-	if len(blocks) != 3 {
-		t.Errorf("%d Go blocks, want 3", len(blocks))
+	if len(blocks) != 2 {
+		t.Errorf("%d Go blocks, want 2", len(blocks))
 	}
 	for _, block := range blocks {
 		if !strings.Contains(string(example), string(block[1])) {
