@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -19,6 +20,7 @@ type certsCommand struct {
 	Expired  bool         `help:"Only those that have expired."`
 	Type     []string     `placeholder:"SLUG" help:"Only those of this type. May be repeated."`
 	Status   []string     `placeholder:"WORD" help:"Only those with this word as their validity, lifecycle or verification status. May be repeated."`
+	Sort     bool         `help:"Print the earliest expiry first, of at most 10000. A table without --limit is sorted if it has at most 1000."`
 	Limit    limitFlag    `placeholder:"N" help:"Stop after so many. Default: all of them."`
 
 	seen statuses
@@ -55,7 +57,7 @@ func (c *certsCommand) Run(ctx context.Context, p *program) error {
 	}
 	// Without filters a small limit is one page, and nothing is read ahead.
 	op, _ := cosmic.Service.Operation(facade.ListCertifications)
-	singlePage := len(filters) == 0 && c.Limit > 0 && int(c.Limit) <= op.Pagination.MaxSize
+	singlePage := len(filters) == 0 && !c.Sort && c.Limit > 0 && int(c.Limit) <= op.Pagination.MaxSize
 	var opts []facade.Option
 	if singlePage {
 		opts = append(opts, facade.WithReadAhead(0, 0))
@@ -68,7 +70,7 @@ func (c *certsCommand) Run(ctx context.Context, p *program) error {
 	if singlePage {
 		certifications = certifications.PageSize(int(c.Limit))
 	}
-	n, err := printRows(p, certifications.All(ctx), c.Limit, newRows(p, certificationLayout(now)))
+	n, err := printRows(p, c.sorted(p, certifications.All(ctx)), c.Limit, newRows(p, certificationLayout(now)))
 	switch {
 	case err != nil || n > 0:
 	case c.seen.certifications > 0: // also in a pipe: the status may be misspelt
@@ -78,6 +80,33 @@ func (c *certsCommand) Run(ctx context.Context, p *program) error {
 		p.printErrf("no certifications%s", map[bool]string{true: " that match", false: ""}[len(filters) > 0])
 	}
 	return err
+}
+
+// How many certifications are read into memory to be sorted.
+const (
+	maxSorted      = 10_000 // with --sort
+	maxSortedTable = 1_000
+)
+
+// sorted orders the list by expiry, with --sort, or for a table that shows all of
+// it and is small enough.
+func (c *certsCommand) sorted(p *program, list iter.Seq2[facade.Certification, error]) iter.Seq2[facade.Certification, error] {
+	switch {
+	case c.Sort:
+		return sortedBy(byExpiry, list, maxSorted, func() error {
+			return usagef("--sort: there are more than %d certifications: leave out --sort, or filter them", maxSorted)
+		})
+	case p.format() == formatTable && c.Limit == 0:
+		return sortedBy(byExpiry, list, maxSortedTable, func() error {
+			if !isTerminal(p.stdoutFile) {
+				return nil
+			}
+			p.printErrf("credkit: more than %d certifications, printed in the order of the service", maxSortedTable)
+			return nil
+		})
+	default:
+		return list
+	}
 }
 
 // filters are those of the flags.

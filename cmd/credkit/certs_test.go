@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,4 +103,20 @@ func TestAStatusThatNoCertificationHasIsToldWithThoseThatThereAre(t *testing.T) 
 	if got := w.run(t, "certs", "--status", "active").expect(t, exitOK); got.stderr != "" {
 		t.Errorf("%q", got.stderr)
 	}
+}
+
+func TestCertsSortedByExpiry(t *testing.T) {
+	row := func(name, expires string) string {
+		return `{"id":"33333333-3333-4333-8333-333333333333","external_id":"` + name + `","expires_on":` + expires + `}`
+	}
+	w := certsWorld(t, row("none", "null"), row("later", `"2031-01-01"`), row("first", `"2029-01-01"`), row("last", `"2032-01-01"`))
+	for _, args := range [][]string{{"-o", "table"}, {"-o", "table", "--sort"}, {"--sort"}} {
+		out := w.run(t, append([]string{"certs"}, args...)...).expect(t, exitOK).stdout
+		order := regexp.MustCompile(`first|later|last|none`).FindAllString(out, -1)
+		if want := []string{"first", "later", "last", "none"}; !slices.Equal(order, want) {
+			t.Errorf("%v: %v, want %v", args, order, want)
+		}
+	}
+	contain(t, w.run(t, "certs", "--sort", "--limit", "1").expect(t, exitOK).stdout, "first")
+	contain(t, w.run(t, "certs", "--limit", "1").expect(t, exitOK).stdout, "none") // the order of the service
 }

@@ -14,7 +14,7 @@ import (
 )
 
 type checkCommand struct {
-	Operations []string `arg:"" optional:"" name:"operation" help:"Operations of openapi.yaml, such as listCertifications. Default: all of COSMIC."`
+	Operations []string `arg:"" optional:"" name:"operation" complete:"operations" help:"Operations of openapi.yaml, such as listCertifications. Default: all of COSMIC."`
 }
 
 // verdict says whether one operation is allowed. It is printed as JSON.
@@ -58,8 +58,9 @@ func (c *checkCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	slices.Sort(missing)
+	missing = slices.Compact(missing)
 	return notAllowedError{fmt.Sprintf("%d of %d operations not allowed: the sign-in lacks %s\n  add the scope to the app in COSMIC's developer portal, then run: credkit login",
-		denials, len(verdicts), strings.Join(slices.Compact(missing), ", "))}
+		denials, len(verdicts), strings.Join(missing, ", ")), missing}
 }
 
 // operations are the rows of openapi.yaml's tables for the arguments.

@@ -31,6 +31,9 @@ func (p *program) cosmic(ctx context.Context, more ...facade.Option) (*facade.Co
 
 func (p *program) cosmicCredentials(ctx context.Context) (auth.Credentials, error) {
 	if token := p.env(envCosmicToken); token != "" {
+		if p.session != "" {
+			return nil, usagef("--session: %s is set, and calls would use that token: unset it", envCosmicToken)
+		}
 		return auth.StaticToken(token), nil
 	}
 	sessions, _, err := p.sessions(ctx)

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/text"
-
 	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
@@ -286,8 +284,8 @@ func (o *demoPrinter) item(s style, name, value string) {
 
 // paragraph prints a longer text, wrapped.
 func (o *demoPrinter) paragraph(s style, words string) {
-	for line := range strings.Lines(text.WrapSoft(safetext.Line(words), demoWidth-len(demoMargin))) {
-		o.line(s, "%s%s", demoMargin, strings.TrimSpace(line))
+	for line := range strings.Lines(wrap(safetext.Line(words), demoWidth-len(demoMargin))) {
+		o.line(s, "%s%s", demoMargin, strings.TrimSuffix(line, "\n"))
 	}
 }
 

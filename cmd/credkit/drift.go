@@ -18,7 +18,7 @@ import (
 )
 
 type driftCommand struct {
-	Operation  string    `placeholder:"ID" help:"The operation of --file, such as listUsers."`
+	Operation  string    `placeholder:"ID" complete:"operations" help:"The operation of --file, such as listUsers."`
 	File       string    `placeholder:"FILE" help:"A response's JSON body; - is stdin. Default: check the services that are set up."`
 	Status     int       `placeholder:"CODE" help:"The HTTP status of --file. Default: the operation's success."`
 	Limit      limitFlag `placeholder:"N" help:"Read at most so many elements of each live list."`
@@ -29,6 +29,12 @@ type driftCommand struct {
 func (c *driftCommand) Run(ctx context.Context, p *program) error {
 	if (c.File == "") != (c.Operation == "") {
 		return usagef("--operation and --file go together: credkit drift --operation listUsers --file users.json")
+	}
+	switch {
+	case c.File != "" && c.Limit > 0:
+		return usagef("--limit is for live lists: it has no effect with --file")
+	case c.File == "" && c.Status != 0:
+		return usagef("--status is that of --file: it has no effect without it")
 	}
 	var opts []drift.Option
 	if c.ShowValues {

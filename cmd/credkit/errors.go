@@ -47,7 +47,10 @@ func (e usageError) Unwrap() error { return e.err }
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // notAllowedError is the result of credkit check: something is not allowed.
-type notAllowedError struct{ text string }
+type notAllowedError struct {
+	text    string
+	missing []string // scopes
+}
 
 func (e notAllowedError) Error() string { return e.text }
 
@@ -86,38 +89,138 @@ func exitCode(err error) int {
 // explain says what went wrong and what to do about it; it is empty without an
 // error.
 func explain(err error) string {
-	var usage usageError
-	var scope *facade.ScopeError
-	var reauth *auth.ReauthError
-	var config *auth.ConfigError
-	var token *auth.TokenError
-	var advice []string
-	switch {
-	case err == nil:
+	if err == nil {
 		return ""
-	case errors.As(err, &usage):
-	case errors.As(err, &config):
+	}
+	return "credkit: " + strings.Join(append([]string{err.Error()}, advice(err)...), "\n  ")
+}
+
+// advice is what to do about an error, where the error does not say it.
+func advice(err error) []string {
+	var scope *facade.ScopeError
+	var token *auth.TokenError
+	switch {
+	case errors.As(err, new(usageError)):
+	case errors.As(err, new(*auth.ConfigError)):
 		if errors.As(err, &token) {
-			advice = append(advice, appAdvice(token))
+			return []string{appAdvice(token)}
 		}
 	case errors.Is(err, facade.ErrRetired):
-		advice = append(advice, "for a compatible deployment set "+envCertnBase)
+		return []string{"for a compatible deployment set " + envCertnBase}
 	case errors.As(err, &scope):
 		if !scope.Refused {
-			advice = append(advice, "see what you have: credkit check")
+			return []string{"see what you have: credkit check"}
 		}
-	case errors.As(err, &reauth):
-		advice = append(advice, "run: credkit login")
+	case errors.As(err, new(*auth.ReauthError)):
+		return []string{"run: credkit login"}
 	case errors.As(err, &token) && isRejection(token):
-		if token.Remedy == "" { // otherwise the error says what helps
-			advice = append(advice, appAdvice(token))
+		if token.Remedy == "" {
+			return []string{appAdvice(token)}
 		}
 	case errors.Is(err, facade.ErrUnauthorized):
-		advice = append(advice, unauthorizedAdvice(err))
+		return []string{unauthorizedAdvice(err)}
 	case errors.Is(err, context.DeadlineExceeded):
-		advice = append(advice, "see each request: credkit -v …")
+		return []string{"see each request: credkit -v …"}
 	}
-	return "credkit: " + strings.Join(append([]string{err.Error()}, advice...), "\n  ")
+	return nil
+}
+
+// errorDocument is an error as --output json and jsonl print it: one object, on
+// stderr. Members are added, never changed.
+type errorDocument struct {
+	Error         string             `json:"error"`
+	Kind          string             `json:"kind"` // see kindOf
+	ExitCode      int                `json:"exit_code"`
+	Operation     facade.OperationID `json:"operation,omitempty"`
+	Session       string             `json:"session,omitempty"`
+	Retryable     bool               `json:"retryable"` // the same command may succeed later, with nothing changed
+	Remedy        string             `json:"remedy,omitempty"`
+	MissingScopes []string           `json:"missing_scopes,omitempty"`
+}
+
+func documentOf(err error) errorDocument {
+	d := errorDocument{Error: err.Error(), ExitCode: exitCode(err), Remedy: strings.Join(advice(err), "\n")}
+	d.Kind, d.Retryable = kindOf(err)
+	var call *facade.Error
+	if errors.As(err, &call) {
+		d.Operation, d.Session = call.Operation, call.SessionKey
+	}
+	var scope *facade.ScopeError
+	if errors.As(err, &scope) {
+		d.Operation, d.Session, d.MissingScopes = scope.Operation, scope.SessionKey, scope.Missing
+	}
+	var denied notAllowedError
+	if errors.As(err, &denied) {
+		d.MissingScopes = denied.missing
+	}
+	var reauth *auth.ReauthError
+	if errors.As(err, &reauth) {
+		d.Session = reauth.Key
+	}
+	var store *auth.StoreError
+	if errors.As(err, &store) {
+		d.Session = store.Key
+	}
+	var config *auth.ConfigError
+	var token *auth.TokenError
+	switch {
+	case d.Remedy != "":
+	case errors.As(err, &config):
+		d.Remedy = config.Remedy
+	case errors.As(err, &token):
+		d.Remedy = token.Remedy
+	}
+	return d
+}
+
+// kindOf names the kind of an error for programs, and reports whether the same
+// command may succeed later.
+func kindOf(err error) (kind string, retryable bool) {
+	var token *auth.TokenError
+	var call *facade.Error
+	hasToken, hasCall := errors.As(err, &token), errors.As(err, &call)
+	switch {
+	case errors.Is(err, errInterrupted):
+		return "interrupted", true
+	case errors.As(err, new(partialError)):
+		return "partial", false
+	case errors.As(err, new(usageError)):
+		return "usage", false
+	case errors.Is(err, facade.ErrRetired):
+		return "retired", false
+	case errors.As(err, new(*facade.ScopeError)), errors.As(err, new(notAllowedError)):
+		return "missing_scope", false
+	case errors.As(err, new(*auth.ReauthError)):
+		return "sign_in_needed", false
+	case errors.As(err, new(*auth.ConfigError)):
+		return "configuration", false
+	case hasToken && isRejection(token):
+		return "token_refused", false
+	case errors.As(err, new(*auth.StoreError)):
+		return "store", !errors.Is(err, auth.ErrCorruptRecord)
+	case errors.Is(err, facade.ErrUnauthorized):
+		return "unauthorized", false
+	case errors.Is(err, facade.ErrForbidden):
+		return "forbidden", false
+	case errors.Is(err, facade.ErrNotFound):
+		return "not_found", false
+	case errors.Is(err, facade.ErrInvalid):
+		return "invalid_request", false
+	case errors.Is(err, facade.ErrRateLimited):
+		return "rate_limited", true
+	case errors.Is(err, facade.ErrTruncated):
+		return "truncated", true
+	case errors.Is(err, facade.ErrInvalidResponse), errors.Is(err, errSkippedElements):
+		return "invalid_response", false
+	case errors.As(err, new(*signin.Error)):
+		return "sign_in_failed", false
+	case errors.Is(err, errDrift):
+		return "drift", false
+	case errors.Is(err, context.DeadlineExceeded), hasToken, hasCall && (call.Status == 0 || call.Status >= 500):
+		return "unavailable", true
+	default:
+		return "failed", false
+	}
 }
 
 const (

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
@@ -56,7 +61,7 @@ func TestExitCodeOfJoinedErrors(t *testing.T) {
 	if got := exitCode(errors.Join(errDrift, errors.New("x"))); got != exitDrift {
 		t.Error(got)
 	}
-	if got := exitCode(errors.Join(errors.New("x"), notAllowedError{"no"})); got != exitNotAllowed {
+	if got := exitCode(errors.Join(errors.New("x"), notAllowedError{text: "no"})); got != exitNotAllowed {
 		t.Error(got)
 	}
 	if text := explain(nil); strings.TrimSpace(text) != "" {
@@ -68,5 +73,48 @@ func TestAConnectionThatBreaksIsNotAReaderThatLeaves(t *testing.T) {
 	broken := fmt.Errorf("write tcp 127.0.0.1:1234: %w", syscall.EPIPE)
 	if code := exitCode(broken); code != exitFailed || explain(broken) == "" {
 		t.Errorf("exit %d, text %q", code, explain(broken))
+	}
+}
+
+func TestErrorsAreJSONWithOutputJSON(t *testing.T) {
+	w := newWorld(t).withToken(t, "qualifications:read")
+	if err := w.Fail(sandbox.On("listUsers"), sandbox.Status(404)); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		env  map[string]string
+		want errorDocument
+	}{
+		"a missing scope": {args: []string{"certs"}, want: errorDocument{Kind: "missing_scope", ExitCode: exitNotAllowed, Operation: "listCertifications",
+			MissingScopes: []string{"certification_records:read"}, Remedy: "see what you have: credkit check"}},
+		"a scope that check misses": {args: []string{"check", "createCertification"}, want: errorDocument{Kind: "missing_scope", ExitCode: exitNotAllowed,
+			MissingScopes: []string{"certification_records:write"}}},
+		"nobody signed in": {args: []string{"me", "--session", "grace"}, env: map[string]string{envCosmicToken: ""},
+			want: errorDocument{Kind: "sign_in_needed", ExitCode: exitNotAllowed, Operation: "getMe", Session: "grace", Remedy: "run: credkit login"}},
+		"a 404":       {args: []string{"users"}, want: errorDocument{Kind: "not_found", ExitCode: exitFailed, Operation: "listUsers"}},
+		"wrong usage": {args: []string{"certs", "--nope"}, want: errorDocument{Kind: "usage", ExitCode: exitUsage}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := &world{Sandbox: w.Sandbox, env: maps.Clone(w.env)}
+			maps.Copy(in.env, c.env)
+			for _, f := range []string{"json", "jsonl"} {
+				stderr := in.run(t, append(c.args, "--output="+f)...).expect(t, c.want.ExitCode).stderr
+				var got errorDocument
+				if err := json.Unmarshal([]byte(stderr), &got); err != nil || strings.Count(stderr, "\n") != 1 || got.Error == "" {
+					t.Fatalf("%v in %q", err, stderr)
+				}
+				got.Error = ""
+				if diff := cmp.Diff(c.want, got); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	}
+}
+
+func TestKindOfATimeout(t *testing.T) {
+	if kind, retryable := kindOf(context.DeadlineExceeded); kind != "unavailable" || !retryable {
+		t.Error(kind, retryable)
 	}
 }

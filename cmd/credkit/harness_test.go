@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -23,12 +22,15 @@ import (
 // database is the PostgreSQL of the tests that need one.
 var database pgtest.Server
 
+// asCommand makes this test binary the command, so that none has to be built.
+const asCommand = "CREDKIT_TEST_AS_COMMAND"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		os.Exit(start())
+	}
 	code := m.Run()
 	database.Stop()
-	if binary.dir != "" {
-		_ = os.RemoveAll(binary.dir)
-	}
 	os.Exit(code)
 }
 
@@ -218,30 +220,6 @@ func (l *locked) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
-}
-
-// binary is the command as a program, built once.
-var binary struct {
-	once sync.Once
-	dir  string
-	path string
-	err  error
-	out  []byte
-}
-
-func built(t *testing.T) string {
-	t.Helper()
-	binary.once.Do(func() {
-		if binary.dir, binary.err = os.MkdirTemp("", "credkit-test-"); binary.err != nil {
-			return
-		}
-		binary.path = filepath.Join(binary.dir, "credkit")
-		binary.out, binary.err = exec.Command("go", "build", "-o", binary.path, ".").CombinedOutput()
-	})
-	if binary.err != nil {
-		t.Fatalf("building the command: %v\n%s", binary.err, binary.out)
-	}
-	return binary.path
 }
 
 func containsAny(text string, words ...string) bool {

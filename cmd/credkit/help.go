@@ -63,7 +63,8 @@ const overviewText = `credkit: your COSMIC certifications and your team's Certn 
   -v                              log each request to stderr, redacted
   exit codes                      0 done, 1 failed, 2 wrong usage or settings,
                                   3 not allowed, 4 responses differ,
-                                  5 some workers could not be read
+                                  5 some workers could not be read,
+                                  130 interrupted
   environment                     COSMIC_BASE_URL, COSMIC_CLIENT_ID,
                                   COSMIC_CLIENT_SECRET,
                                   COSMIC_CLIENT_AUTH  client_secret_basic (the
@@ -94,6 +95,59 @@ func overview(c colors) string {
 		b.WriteString(text + "\n")
 	}
 	return b.String()
+}
+
+// The environment of commands, as their help has it.
+var (
+	sessionEnvironment = []string{envStore + "  directory or postgres:// URL", envSession + "  key of the session"}
+	cosmicEnvironment  = append([]string{envCosmicID + ", " + envCosmicSecret, envCosmicAuth, envCosmicToken + "  used in place of a session", envCosmicBase}, sessionEnvironment...)
+	certnEnvironment   = []string{envCertnID + ", " + envCertnSecret, envCertnBase}
+)
+
+// detail is the part of a command's help with examples and environment.
+func detail(environment []string, examples ...string) string {
+	text := "Examples:\n\n\t" + strings.Join(examples, "\n\t")
+	if len(environment) > 0 {
+		text += "\n\nEnvironment:\n\n\t" + strings.Join(environment, "\n\t")
+	}
+	return text
+}
+
+// Help is what kong adds to the help of each command.
+
+func (demoCommand) Help() string { return detail(nil, "credkit demo") }
+func (loginCommand) Help() string {
+	return detail(cosmicEnvironment, "credkit login", "credkit login --no-browser --session ada")
+}
+func (logoutCommand) Help() string {
+	return detail(sessionEnvironment, "credkit logout", "credkit logout --session ada")
+}
+func (meCommand) Help() string {
+	return detail(cosmicEnvironment, "credkit me", "credkit me -o json | jq .user.email")
+}
+func (checkCommand) Help() string {
+	return detail(cosmicEnvironment, "credkit check", "credkit check listCertifications && credkit certs")
+}
+func (certsCommand) Help() string {
+	return detail(cosmicEnvironment, "credkit certs --expiring 30d", "credkit certs --sort -o csv > certs.csv", "credkit certs --type epa-608 --limit 1")
+}
+func (rosterCommand) Help() string {
+	return detail(append([]string{envCosmicID + ", " + envCosmicSecret, envCosmicAuth, envCosmicBase, envStore + "  directory or postgres:// URL"}, certnEnvironment...), "credkit roster", "credkit roster --requirements must-have.csv --to roster.html", "credkit roster --since state")
+}
+func (usersCommand) Help() string {
+	return detail(certnEnvironment, "credkit users", "credkit users | jq .email")
+}
+func (driftCommand) Help() string {
+	return detail(append(cosmicEnvironment, certnEnvironment...), "credkit drift", "credkit drift --operation listUsers --file users.json")
+}
+func (sandboxCommand) Help() string {
+	return detail(nil, "credkit sandbox", "credkit sandbox --token-lifetime 5s --flaky 10")
+}
+func (completionCommand) Help() string {
+	return detail(nil, "source <(credkit completion bash)", "credkit completion zsh > ~/.zfunc/_credkit", "credkit completion fish > ~/.config/fish/completions/credkit.fish")
+}
+func (versionCommand) Help() string {
+	return detail(nil, "credkit version -o json", "credkit --version")
 }
 
 // self is how to start this program again: credkit, or the path that it was

@@ -73,6 +73,50 @@ func printRows[T any](p *program, values iter.Seq2[T, error], limit limitFlag, t
 	return n, errors.Join(to.close(), skipped)
 }
 
+// sortedBy yields the values of a list in order. It holds at most bound values: of
+// a longer list it calls tooLong, and without an error from that yields it as it is.
+// If the list fails, what was read is yielded before the error.
+func sortedBy[T any](compare func(a, b T) int, list iter.Seq2[T, error], bound int, tooLong func() error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		var read []T
+		flush := func() bool {
+			for _, v := range read {
+				if !yield(v, nil) {
+					return false
+				}
+			}
+			read = nil
+			return true
+		}
+		streaming := false
+		for v, err := range list {
+			switch {
+			case err != nil && !errors.As(err, new(*facade.ElementError)):
+				slices.SortStableFunc(read, compare)
+				_ = flush() && yield(none, err)
+				return
+			case err != nil || streaming:
+				if !yield(v, err) {
+					return
+				}
+			case len(read) < bound:
+				read = append(read, v)
+			default:
+				if err := tooLong(); err != nil {
+					yield(none, err)
+					return
+				}
+				if streaming = true; !flush() || !yield(v, nil) {
+					return
+				}
+			}
+		}
+		slices.SortStableFunc(read, compare)
+		flush()
+	}
+}
+
 // flushTable prints the rows that a table has buffered when its list fails: they
 // are good. The other formats buffer nothing, and are not closed.
 func flushTable[T any](to rows[T]) error {

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
+	"iter"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,9 +57,53 @@ func TestACutListIsNeverAWholeDocument(t *testing.T) {
 	for _, f := range []format{formatTable, formatJSON, formatJSONL, formatCSV} {
 		got := w.run(t, "certs", "-o", string(f)).expect(t, exitFailed)
 		contain(t, got.stdout, "EPA 608") // what came whole is shown
-		contain(t, got.stderr, "credkit: cosmic: listCertifications")
+		contain(t, got.stderr, "cosmic: listCertifications")
 		if f == formatJSON && json.Valid([]byte(got.stdout)) {
 			t.Errorf("half a list looks whole: %s", got.stdout)
 		}
+	}
+}
+
+func TestSortedByIsBounded(t *testing.T) {
+	failed := errors.New("failed")
+	list := func(values []int, last error) iter.Seq2[int, error] {
+		return func(yield func(int, error) bool) {
+			for _, v := range values {
+				if !yield(v, nil) {
+					return
+				}
+			}
+			if last != nil {
+				yield(0, last)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		values  []int
+		last    error
+		tooLong error
+		want    []int
+		err     error
+	}{
+		"it fits":                     {values: []int{3, 1, 2}, want: []int{1, 2, 3}},
+		"it fails":                    {values: []int{3, 1}, last: failed, want: []int{1, 3}, err: failed},
+		"it is too long":              {values: []int{4, 3, 2, 1, 0}, want: []int{4, 3, 2, 1, 0}},
+		"it is too long and must not": {values: []int{4, 3, 2, 1}, tooLong: failed, err: failed},
+	} {
+		var got []int
+		var failure error
+		for v, err := range sortedBy(cmp.Compare[int], list(c.values, c.last), 3, func() error { return c.tooLong }) {
+			if err != nil {
+				failure = err
+				continue
+			}
+			got = append(got, v)
+		}
+		if !slices.Equal(got, c.want) || !errors.Is(failure, c.err) {
+			t.Errorf("%s: %v, %v", name, got, failure)
+		}
+	}
+	for range sortedBy(cmp.Compare[int], list([]int{2, 1}, nil), 3, nil) {
+		break // it must not go on
 	}
 }

@@ -70,7 +70,11 @@ func (c *loginCommand) options(p *program) []signin.Option {
 	input := bufio.NewReader(p.stdin)
 	return []signin.Option{port,
 		signin.WithShowURL(func(address string) {
-			p.printErrf("Open this address and sign in. If the browser is on another machine, paste here the\naddress that it ends at, although its page does not load.")
+			if isTerminal(p.stdin) {
+				p.printErrf("Open this address and sign in. If the browser is on another machine, paste here the address that it ends at, although its page does not load.")
+			} else {
+				p.printErrf("Open this address and sign in:")
+			}
 			_, _ = fmt.Fprintln(p.stdout, address) // without a reader, pasting still works
 		}),
 		signin.WithPasteRedirect(func(_ context.Context, problem error) (string, error) {

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,30 +14,36 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/cli/browser"
+
+	"github.com/credkit/credkit-go/facade"
 )
 
 // grammar is the command line: its flags and its commands.
 type grammar struct {
-	Output  format   `short:"o" placeholder:"FORMAT" help:"Print data as table, json, jsonl or csv. Default: table on a terminal, jsonl in a pipe. A roster also as html or ics."`
+	Output  format   `short:"o" placeholder:"FORMAT" complete:"table,json,jsonl,csv,html,ics" help:"Print data as table, json, jsonl or csv. Default: table on a terminal, jsonl in a pipe. A roster also as html or ics."`
+	Session string   `placeholder:"KEY" help:"Key of the session in the store. Default: CREDKIT_SESSION, or default."`
 	Verbose bool     `short:"v" help:"Log each request to stderr, redacted."`
 	Help    helpFlag `short:"h" help:"Show the help of a command."`
 
-	Demo    demoCommand    `cmd:"" help:"See everything work against a sandbox: no account, no network."`
-	Login   loginCommand   `cmd:"" help:"Sign in to COSMIC."`
-	Logout  logoutCommand  `cmd:"" help:"Forget the COSMIC session."`
-	Me      meCommand      `cmd:"" help:"Show who is signed in to COSMIC, and with which scopes."`
-	Check   checkCommand   `cmd:"" help:"Check that the scopes of operations are there (exit 3 if not)."`
-	Certs   certsCommand   `cmd:"" help:"List your COSMIC certifications."`
-	Roster  rosterCommand  `cmd:"" help:"Show who on the team holds what, and what lapses next (exit 5 if somebody could not be read)."`
-	Users   usersCommand   `cmd:"" help:"List the users of your Certn account."`
-	Drift   driftCommand   `cmd:"" help:"Check real responses against openapi.yaml (exit 4 if they differ)."`
-	Sandbox sandboxCommand `cmd:"" help:"Run both services on this machine, until interrupted."`
-	Version versionCommand `cmd:"" help:"Show the version."`
+	Demo       demoCommand       `cmd:"" help:"See everything work against a sandbox: no account, no network."`
+	Login      loginCommand      `cmd:"" help:"Sign in to COSMIC."`
+	Logout     logoutCommand     `cmd:"" help:"Forget the COSMIC session."`
+	Me         meCommand         `cmd:"" help:"Show who is signed in to COSMIC, and with which scopes."`
+	Check      checkCommand      `cmd:"" help:"Check that the scopes of operations are there (exit 3 if not)."`
+	Certs      certsCommand      `cmd:"" help:"List your COSMIC certifications."`
+	Roster     rosterCommand     `cmd:"" help:"Show who on the team holds what, and what lapses next (exit 5 if somebody could not be read)."`
+	Users      usersCommand      `cmd:"" help:"List the users of your Certn account."`
+	Drift      driftCommand      `cmd:"" help:"Check real responses against openapi.yaml (exit 4 if they differ)."`
+	Sandbox    sandboxCommand    `cmd:"" help:"Run both services on this machine, until interrupted."`
+	Completion completionCommand `cmd:"" help:"Print the completion of a shell: bash, zsh or fish."`
+	Version    versionCommand    `cmd:"" help:"Show the version."`
 }
 
 // program is what every command works with.
@@ -48,6 +55,7 @@ type program struct {
 	// stdoutFile is stdout if that is a file: perhaps a terminal.
 	stdoutFile *os.File
 	output     format       // from --output; empty: depends on stdout
+	session    string       // from --session; empty: from the environment
 	logger     *slog.Logger // the log with -v, notices on a terminal, otherwise nil
 	now        func() time.Time
 	closers    []func(context.Context) error // see onClose
@@ -78,8 +86,14 @@ func run(ctx context.Context, args []string, env func(string) string, stdin io.R
 	p := &program{env: env, stdin: stdin, stdout: pipeWriter{stdout}, stderr: stderr, now: time.Now}
 	p.stdoutFile, _ = stdout.(*os.File)
 	err := p.run(ctx, args)
-	if text := explain(err); text != "" {
-		fmt.Fprintln(stderr, text)
+	switch {
+	case err == nil:
+	case p.output == formatJSON || p.output == formatJSONL:
+		if document, err := encode(documentOf(err), "", ""); err == nil {
+			_, _ = stderr.Write(document)
+		}
+	default:
+		p.printErrf("%s", explain(err))
 	}
 	return exitCode(err)
 }
@@ -91,7 +105,8 @@ func (p *program) run(ctx context.Context, args []string) (err error) {
 			args = append(args, "--help")
 		}
 	case len(args) == 1 && args[0] == "--version":
-		args = []string{"version"}
+		_, err := fmt.Fprintln(p.stdout, "credkit", facade.Version)
+		return err
 	}
 	if len(args) == 0 {
 		if _, err := io.WriteString(p.stdout, overview(p.colors())); !errors.Is(err, errReaderGone) {
@@ -104,23 +119,27 @@ func (p *program) run(ctx context.Context, args []string) (err error) {
 		kong.Name("credkit"),
 		kong.NoDefaultHelp(),
 		kong.Writers(p.stdout, p.stderr),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: min(80, cmp.Or(terminalWidth(p.stdoutFile), 80))}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(p),
 	)
 	if err != nil {
 		return err
 	}
+	if args[0] == completeCommand {
+		return p.printCandidates(parser.Model.Node, args[1:])
+	}
 	command, err := parser.Parse(args)
 	switch {
 	case errors.Is(err, errHelpShown), errors.Is(err, errReaderGone):
 		return nil
 	case err != nil:
+		p.output = outputOf(args)
 		return usagef("%w\n  see: credkit %s--help", err, commandOf(err))
 	}
-	p.output = g.Output
-	if (p.output == formatHTML || p.output == formatICS) && command.Command() != "roster" {
-		return usagef("--output %s is for credkit roster: want table, json, jsonl or csv", p.output)
+	p.output, p.session = g.Output, g.Session
+	if err := p.refuseIgnored(command.Selected()); err != nil {
+		return err
 	}
 	switch {
 	case g.Verbose:
@@ -185,10 +204,45 @@ func (p *program) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// printErrf prints a line for a person to stderr. Write errors are ignored:
-// stderr may be closed.
+// noData are the commands that print no data, noSession those that use no session.
+var (
+	noData    = []string{"demo", "login", "logout", "sandbox", "completion"}
+	noSession = []string{"demo", "roster", "users", "sandbox", "completion", "version"}
+)
+
+// refuseIgnored refuses the global flags that a command would ignore. With JSON
+// formats every command prints its error as JSON.
+func (p *program) refuseIgnored(command *kong.Node) error {
+	switch {
+	case (p.output == formatHTML || p.output == formatICS) && command.Name != "roster":
+		return usagef("--output %s is for credkit roster: want table, json, jsonl or csv", p.output)
+	case (p.output == formatTable || p.output == formatCSV) && slices.Contains(noData, command.Name):
+		return usagef("--output %s: credkit %s prints no data; json and jsonl are for its errors", p.output, command.Name)
+	case p.session != "" && slices.Contains(noSession, command.Name):
+		return usagef("--session: credkit %s uses no session", command.Name)
+	}
+	return nil
+}
+
+// outputOf is the format in arguments that cannot be parsed, or empty.
+func outputOf(args []string) format {
+	for i, arg := range args {
+		name, value, joined := strings.Cut(arg, "=")
+		switch {
+		case name != "-o" && name != "--output":
+			continue
+		case !joined && i+1 < len(args):
+			value = args[i+1]
+		}
+		return format(value)
+	}
+	return ""
+}
+
+// printErrf prints a line for a person to stderr, wrapped at words on a terminal.
+// Write errors are ignored: stderr may be closed.
 func (p *program) printErrf(format string, args ...any) {
-	_, _ = fmt.Fprintf(p.stderr, format+"\n", args...)
+	_, _ = io.WriteString(p.stderr, wrap(fmt.Sprintf(format, args...), terminalWidth(p.stderr))+"\n")
 }
 
 // newLogger writes a line a record, with the time of day.

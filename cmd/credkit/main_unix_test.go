@@ -21,11 +21,15 @@ import (
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
-// process is the built command, with nothing in its environment but env.
+// process is the command as a process, with nothing in its environment but env.
 func process(t *testing.T, env map[string]string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), built(t), args...)
-	cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = []string{asCommand + "=1", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}
 	for name, value := range env {
 		if name != "unset" {
 			cmd.Env = append(cmd.Env, name+"="+value)
@@ -34,7 +38,7 @@ func process(t *testing.T, env map[string]string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// ran runs the built command to its end.
+// ran runs the command to its end.
 func ran(t *testing.T, env map[string]string, args ...string) result {
 	t.Helper()
 	cmd := process(t, env, args...)
@@ -44,7 +48,7 @@ func ran(t *testing.T, env map[string]string, args ...string) result {
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// started starts the built command; its stdout is at hand, its stderr is kept.
+// started starts the command; its stdout is at hand, its stderr is kept.
 func started(t *testing.T, cmd *exec.Cmd) (stdout *bufio.Reader, stderr *locked) {
 	t.Helper()
 	stderr = new(locked)

@@ -49,7 +49,7 @@ func (n notices) Handle(_ context.Context, r slog.Record) error {
 	if reason != "" {
 		fmt.Fprintf(&b, ", reason: %s", reason)
 	}
-	_, err := io.WriteString(n.to, safetext.Line(b.String())+"\n")
+	_, err := io.WriteString(n.to, wrap(safetext.Line(b.String()), terminalWidth(n.to))+"\n")
 	return err
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/jedib0t/go-pretty/v6/text"
+
 	"github.com/credkit/credkit-go/facade/safetext"
 )
 
@@ -50,7 +52,7 @@ func (p *program) format() format {
 }
 
 // isTerminal reports whether w is a terminal.
-func isTerminal(w io.Writer) bool {
+func isTerminal(w any) bool {
 	f, ok := w.(*os.File)
 	return ok && f != nil && term.IsTerminal(int(f.Fd())) //nolint:gosec // a descriptor fits
 }
@@ -317,4 +319,37 @@ func encode(v any, prefix, indent string) ([]byte, error) {
 	to.SetIndent(prefix, indent)
 	err := to.Encode(v)
 	return safetext.JSON(b.Bytes()), err
+}
+
+// wrap breaks lines at spaces so that they fit a width; 0 is without bound. A word
+// that is longer, such as an address to copy, is left whole. What follows a
+// break is indented as the line is.
+func wrap(s string, width int) string {
+	if width == 0 {
+		return s
+	}
+	var b strings.Builder
+	for line := range strings.Lines(s) {
+		words := strings.TrimLeft(line, " ")
+		indent := line[:len(line)-len(words)]
+		column := 0
+		for i, word := range strings.Split(strings.TrimSuffix(words, "\n"), " ") {
+			switch length := text.StringWidth(word); {
+			case i == 0:
+				b.WriteString(indent)
+				column = len(indent) + length
+			case column+1+length > width:
+				b.WriteString("\n" + indent)
+				column = len(indent) + length
+			default:
+				b.WriteString(" ")
+				column += 1 + length
+			}
+			b.WriteString(word)
+		}
+		if strings.HasSuffix(line, "\n") {
+			b.WriteString("\n")
+		}
+	}
+	return b.String()
 }

@@ -35,6 +35,9 @@ const mostWorkers = 100_000
 
 // Run serves both services until the command is interrupted.
 func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
+	if c.Flaky < 0 {
+		return usagef("--flaky %v: want a percentage, more than 0 and at most 100", c.Flaky)
+	}
 	opts, err := c.options(p)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -41,7 +42,7 @@ func (p *program) requireEnv(name, what string) (string, error) {
 	return value, nil
 }
 
-func (p *program) sessionKey() string { return p.envOr(envSession, "default") }
+func (p *program) sessionKey() string { return cmp.Or(p.session, p.envOr(envSession, "default")) }
 func (p *program) cosmicBase() string { return p.envOr(envCosmicBase, facade.CosmicURL) }
 func (p *program) certnBase() string  { return p.envOr(envCertnBase, facade.CertnURL) }
 
