@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -100,7 +101,7 @@ func overview(c colors) string {
 // The environment of commands, as their help has it.
 var (
 	sessionEnvironment = []string{envStore + "  directory or postgres:// URL", envSession + "  key of the session"}
-	cosmicEnvironment  = append([]string{envCosmicID + ", " + envCosmicSecret, envCosmicAuth, envCosmicToken + "  used in place of a session", envCosmicBase}, sessionEnvironment...)
+	cosmicEnvironment  = slices.Concat([]string{envCosmicID + ", " + envCosmicSecret, envCosmicAuth, envCosmicToken + "  used in place of a session", envCosmicBase}, sessionEnvironment)
 	certnEnvironment   = []string{envCertnID + ", " + envCertnSecret, envCertnBase}
 )
 
@@ -138,7 +139,7 @@ func (usersCommand) Help() string {
 	return detail(certnEnvironment, "credkit users", "credkit users | jq .email")
 }
 func (driftCommand) Help() string {
-	return detail(append(cosmicEnvironment, certnEnvironment...), "credkit drift", "credkit drift --operation listUsers --file users.json")
+	return detail(slices.Concat(cosmicEnvironment, certnEnvironment), "credkit drift", "credkit drift --operation listUsers --file users.json")
 }
 func (sandboxCommand) Help() string {
 	return detail(nil, "credkit sandbox", "credkit sandbox --token-lifetime 5s --flaky 10")
