@@ -15,7 +15,7 @@ func TestCandidates(t *testing.T) {
 		"certs --ex":             "--expiring --expired",
 		"certs --output js":      "json jsonl",
 		"certs --output = js":    "json jsonl",
-		"-o ":                    "table json jsonl csv",
+		"-o ":                    "table json jsonl csv html ics",
 		"check listU":            "listUsers",
 		"drift --operation getM": "getMe",
 		"completion z":           "zsh",
