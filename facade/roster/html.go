@@ -89,6 +89,17 @@ func (r pageRow) Cells() iter.Seq[pageCell] {
 	}
 }
 
+// nextCell is a cell of the list of what lapses next, which has the day in a
+// column of its own.
+func (m *Matrix) nextCell(c Cell) pageCell {
+	cell := m.pageCell(c)
+	cell.Title, cell.Word = "State", c.State.Name()
+	if c.State == StateDue {
+		cell.Word = "due in " + strconv.Itoa(c.DaysLeft) + " d"
+	}
+	return cell
+}
+
 func (m *Matrix) pageCell(c Cell) pageCell {
 	word := c.ExpiresOn.String()
 	switch {
@@ -167,7 +178,7 @@ func (m *Matrix) WriteHTML(to io.Writer, changes ...Change) error {
 		}
 		for _, c := range r.Cells {
 			if m.Counts(c) && urgency(c.State) <= urgency(StateDue) {
-				data.Next = append(data.Next, pageLapse{r.Name, c.Title, c.ExpiresOn.String(), m.pageCell(c), c})
+				data.Next = append(data.Next, pageLapse{r.Name, c.Title, c.ExpiresOn.String(), m.nextCell(c), c})
 			}
 		}
 	}
