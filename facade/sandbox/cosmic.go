@@ -3,6 +3,7 @@ package sandbox
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/api/server"
@@ -87,4 +88,26 @@ func oldMe(u *User) any {
 func (s *Sandbox) authorizeCosmic(w http.ResponseWriter, r *http.Request, op *spec.Operation) (owner string, ok bool) {
 	c, ok := s.allowed(w, r, op)
 	return c.Subject, ok
+}
+
+// routeCosmic lays out COSMIC.
+func (s *Sandbox) routeCosmic() {
+	v := s.cosmic
+	v.refuse = func(w http.ResponseWriter, _ *http.Request, status int, reason string) {
+		code := strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")
+		s.cosmicProblem(w, status, code, reason)
+	}
+	v.authorize, v.pageSize = s.authorizeCosmic, s.set.pageSize
+	v.operations(&operations{s.list, s})
+	flow, identity := identityPaths()
+	v.handle(OpAuthorize, http.MethodGet, cosmic.Service.AuthorizePath, s.authorize)
+	v.handle(OpConsent, http.MethodPost, cosmic.Service.AuthorizePath, s.decide)
+	v.handle(OpToken, http.MethodPost, cosmic.Service.TokenPath, s.token)
+	v.handle(OpUserInfo, http.MethodGet, flow+"/userinfo", s.userInfo)
+	v.handle(OpMetadata, http.MethodGet, identity+wellKnown+"openid-configuration", s.metadata)
+	v.handle(OpMetadata, http.MethodGet, identity+serverMetadata, s.metadata)
+	v.handle(OpMetadata, http.MethodGet, serverMetadata+identity, s.metadata) // RFC 8414 section 3.1
+	logout, _, _ := strings.Cut(cosmic.Service.LogoutPath, "?")
+	v.handle(OpLogout, http.MethodPost, logout, s.logout)
+	v.handle(OpMetadata, http.MethodGet, identity+wellKnown+"jwks.json", s.keys)
 }

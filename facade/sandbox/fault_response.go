@@ -35,18 +35,14 @@ func (f *fault) apply(w http.ResponseWriter, r *http.Request, done <-chan struct
 		}
 		answer = canned
 	}
-	if f.cutAt < 0 && f.stallAt < 0 && f.dripEvery == 0 {
+	if f.cutAt < 0 && f.dripEvery == 0 {
 		answer(&headed{ResponseWriter: w, header: f.header})
 		return
 	}
 	n := &narrow{ResponseWriter: &headed{ResponseWriter: w, header: f.header}, fault: f, request: r, done: done}
 	answer(n)
 	n.flush()
-	switch {
-	case f.stallAt >= 0 && !n.ended:
-		linger(r, done)
-		cut(w, f.reset)
-	case f.cutAt >= 0 || n.ended:
+	if f.cutAt >= 0 || n.ended {
 		cut(w, f.reset)
 	}
 }
@@ -144,7 +140,7 @@ func (h *headed) Write(b []byte) (int, error) {
 
 var errNarrow = errors.New("sandbox: the fault let no more through")
 
-// narrow lets an answer through up to a cut or a stall, or bit by bit.
+// narrow lets an answer through up to a cut, or bit by bit.
 type narrow struct {
 	http.ResponseWriter
 	fault   *fault
@@ -161,7 +157,7 @@ func (n *narrow) Unwrap() http.ResponseWriter { return n.ResponseWriter }
 func (n *narrow) Write(b []byte) (written int, err error) {
 	for len(b) > 0 {
 		piece := b
-		if at := n.fault.stop(); at >= 0 {
+		if at := n.fault.cutAt; at >= 0 {
 			if piece = piece[:min(int64(len(piece)), at-n.sent)]; len(piece) == 0 {
 				return written, errNarrow
 			}
@@ -186,6 +182,3 @@ func (n *narrow) Write(b []byte) (written int, err error) {
 }
 
 func (n *narrow) flush() { _ = http.NewResponseController(n.ResponseWriter).Flush() }
-
-// stop is after how many bytes nothing more passes; -1 is never.
-func (f *fault) stop() int64 { return max(f.cutAt, f.stallAt) }

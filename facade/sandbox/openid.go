@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/credkit/credkit-go/api/cosmic"
@@ -107,26 +106,4 @@ func (s *Sandbox) idToken(r *http.Request, f *session, nonce string) string {
 		c["nonce"] = nonce
 	}
 	return s.sign(c)
-}
-
-// routeCosmic lays out COSMIC.
-func (s *Sandbox) routeCosmic() {
-	v := s.cosmic
-	v.refuse = func(w http.ResponseWriter, _ *http.Request, status int, reason string) {
-		code := strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")
-		s.cosmicProblem(w, status, code, reason)
-	}
-	v.authorize, v.pageSize = s.authorizeCosmic, s.set.pageSize
-	v.operations(&operations{s.list, s})
-	flow, identity := identityPaths()
-	v.handle(OpAuthorize, http.MethodGet, cosmic.Service.AuthorizePath, s.authorize)
-	v.handle(OpConsent, http.MethodPost, cosmic.Service.AuthorizePath, s.decide)
-	v.handle(OpToken, http.MethodPost, cosmic.Service.TokenPath, s.token)
-	v.handle(OpUserInfo, http.MethodGet, flow+"/userinfo", s.userInfo)
-	v.handle(OpMetadata, http.MethodGet, identity+wellKnown+"openid-configuration", s.metadata)
-	v.handle(OpMetadata, http.MethodGet, identity+serverMetadata, s.metadata)
-	v.handle(OpMetadata, http.MethodGet, serverMetadata+identity, s.metadata) // RFC 8414 section 3.1
-	logout, _, _ := strings.Cut(cosmic.Service.LogoutPath, "?")
-	v.handle(OpLogout, http.MethodPost, logout, s.logout)
-	v.handle(OpMetadata, http.MethodGet, identity+wellKnown+"jwks.json", s.keys)
 }

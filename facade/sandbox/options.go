@@ -12,8 +12,154 @@ import (
 	"strings"
 	"time"
 
+	openapi "github.com/oapi-codegen/runtime/types"
+
+	"github.com/credkit/credkit-go/api/certn"
+	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/api/spec"
 )
+
+// Option changes how a sandbox behaves. A bad value is an error of [Start] and
+// [New].
+type Option func(*settings) error
+
+// settings is everything that options change; nothing writes to it after
+// Start or New.
+type settings struct {
+	cosmicAddr, certnAddr string
+	basePath              string
+	hosts                 map[string]http.Handler
+	logger                *slog.Logger
+	logSize               int
+
+	apps                    []App
+	users                   []User
+	certnID, certnSecret    string
+	tokenLifetime           time.Duration
+	certnTokenLifetime      time.Duration
+	algorithm               int // of refresh tokens: 1 or 2
+	reuseInterval           time.Duration
+	timeBox, inactivity     time.Duration // zero is for ever
+	singleSession           bool
+	expiresIn               *string // raw JSON in place of the number; empty leaves it out
+	rotate, refreshTokens   bool
+	forgiveParent           bool
+	tokenErrors             TokenErrors
+	apiErrors               APIErrors
+	requestIDs              bool
+	honourIdempotency       bool
+	firstParty, oldMe       bool
+	oldScopeNames           bool
+	unpaged, noLastCursor   bool
+	pageSize, certnPageSize int
+	certnMaxPageSize        int
+	elements                map[spec.OperationID][][]byte // given ones of lists
+	certificationCount      int
+	certnUserCount          int
+	newWords                bool
+	seed                    uint64
+	today                   time.Time // zero is the day of Start
+	nextLinkOrigin          string
+	bareArray, retired      bool
+	limits, cosmicLimits    []spec.RateLimit
+	noRetryAfter            bool
+}
+
+// The sandbox's own choices where openapi.yaml says nothing.
+const (
+	defaultTokenLifetime      = time.Hour
+	defaultCertnTokenLifetime = 10 * time.Hour
+	defaultPageSize           = 50
+	defaultRows               = 12
+	defaultLogSize            = 10_000
+	codeLifetime              = 10 * time.Minute
+	mostBody                  = 1 << 20
+)
+
+func newSettings(opts []Option) (*settings, error) {
+	s := &settings{
+		cosmicAddr:         "127.0.0.1:0",
+		certnAddr:          "127.0.0.1:0",
+		logSize:            defaultLogSize,
+		certnID:            "certn-sandbox",
+		certnSecret:        "certn-sandbox-secret",
+		tokenLifetime:      defaultTokenLifetime,
+		certnTokenLifetime: defaultCertnTokenLifetime,
+		rotate:             true,
+		algorithm:          1,
+		refreshTokens:      true,
+		forgiveParent:      true,
+		honourIdempotency:  true,
+		pageSize:           defaultPageSize,
+		certnPageSize:      defaultPageSize,
+		certificationCount: defaultRows,
+		certnUserCount:     defaultRows,
+		seed:               1,
+		elements:           map[spec.OperationID][][]byte{},
+	}
+	var errs []error
+	for _, o := range opts {
+		if o == nil {
+			continue
+		}
+		if err := o(s); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	errs = append(errs, s.complete())
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return s, nil
+}
+
+// complete fills in what options left open and checks what they set together.
+func (s *settings) complete() error {
+	if s.apps == nil {
+		s.apps = defaultApps()
+	}
+	if s.users == nil {
+		s.users = defaultUsers()
+	}
+	if s.today.IsZero() {
+		s.today = time.Now().UTC()
+	}
+	var errs []error
+	seen := map[string]bool{}
+	for i := range s.apps {
+		errs = append(errs, s.apps[i].complete())
+		if seen[s.apps[i].ClientID] {
+			errs = append(errs, fmt.Errorf("two apps have the client id %q", s.apps[i].ClientID))
+		}
+		seen[s.apps[i].ClientID] = true
+	}
+	for i := range s.users {
+		u := &s.users[i]
+		if u.ID == "" {
+			u.ID = uuidOf(mix(uint64(i)+1, hashString(u.Email)))
+		}
+		var id openapi.UUID
+		if err := id.UnmarshalText([]byte(u.ID)); err != nil || id.String() != u.ID {
+			errs = append(errs, fmt.Errorf("the user id %q is not a UUID in lower case", u.ID))
+		}
+		if seen["user "+u.ID] || u.Email != "" && seen["user "+u.Email] {
+			errs = append(errs, fmt.Errorf("two users have the id %q or the e-mail address %q", u.ID, u.Email))
+		}
+		seen["user "+u.ID], seen["user "+u.Email] = true, true
+	}
+	if most := largestPage(&cosmic.Service); most > 0 && s.pageSize > most {
+		errs = append(errs, fmt.Errorf("a page of %d is more than the %d that the service allows", s.pageSize, most))
+	}
+	return errors.Join(errs...)
+}
+
+// largestPage is the largest page that a service is known to take, of any list.
+func largestPage(table *spec.Service) (most int) {
+	for _, op := range table.Operations {
+		most = max(most, op.Pagination.MaxSize)
+	}
+	return most
+}
 
 // WithAddr sets where [Start] listens: COSMIC at addr and Certn at the next port,
 // or each at a free port if the port of addr is 0. The default is
@@ -119,12 +265,6 @@ func WithCertnClient(id, secret string) Option {
 // hour. expires_in says it in whole seconds, rounded down.
 func WithTokenLifetime(d time.Duration) Option {
 	return positive("token lifetime", d, func(s *settings) { s.tokenLifetime = d })
-}
-
-// WithCertnTokenLifetime sets how long Certn's access tokens live; the default is
-// the documented 36000 seconds.
-func WithCertnTokenLifetime(d time.Duration) Option {
-	return positive("Certn token lifetime", d, func(s *settings) { s.certnTokenLifetime = d })
 }
 
 // WithAlgorithm sets how the server keeps refresh tokens: 1, the default, as rows
@@ -269,3 +409,6 @@ func WithRequestIDs() Option {
 func WithoutIdempotency() Option {
 	return func(s *settings) error { s.honourIdempotency = false; return nil }
 }
+
+// rateLimits are those of the description.
+func rateLimits() []spec.RateLimit { return certn.Service.RateLimits }

@@ -84,12 +84,6 @@ func Rows(rows ...any) ([][]byte, error) {
 	return out, nil
 }
 
-// WithSeed changes the generated data; the same seed makes the same rows. It also
-// drives faults with a [Percent]. The default is 1.
-func WithSeed(seed uint64) Option {
-	return func(s *settings) error { s.seed = seed; return nil }
-}
-
 // WithToday sets the day around which generated certifications expire; the default
 // is the day of Start.
 func WithToday(day time.Time) Option {

@@ -36,7 +36,6 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 		"a user without a UUID":        {sandbox.WithUsers(sandbox.User{ID: "ada"}), "UUID"},
 		"no Certn secret":              {sandbox.WithCertnClient("a", ""), "must not be empty"},
 		"no token lifetime":            {sandbox.WithTokenLifetime(0), "token lifetime"},
-		"no Certn token lifetime":      {sandbox.WithCertnTokenLifetime(-1), "token lifetime"},
 		"no time box":                  {sandbox.WithTimeBox(0), "time box"},
 		"a third algorithm":            {sandbox.WithAlgorithm(3), "want 1 or 2"},
 		"no reuse interval":            {sandbox.WithReuseInterval(-1), "reuse interval"},

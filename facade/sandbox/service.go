@@ -71,6 +71,27 @@ func (v *service) operations(impl server.ServerInterface) {
 	}
 }
 
+// undeclared says what openapi.yaml does not allow about the query of r;
+// types and formats are checked by the generated code, ranges by the
+// operation.
+func undeclared(op *spec.Operation, r *http.Request) string {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return "the query cannot be read"
+	}
+	for name, values := range q {
+		switch {
+		case !slices.Contains(op.Query, name):
+			return "the query parameter " + printable(name) + " is not declared"
+		case len(values) > 1:
+			return name + " is there more than once"
+		case values[0] == "":
+			return name + " is empty"
+		}
+	}
+	return ""
+}
+
 // violation answers a request that openapi.yaml does not allow, and counts it.
 func (v *service) violation(w http.ResponseWriter, r *http.Request, reason string) {
 	v.sandbox.violated(r, reason)
