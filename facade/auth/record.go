@@ -28,8 +28,8 @@ const (
 // maxLifetime caps expires_in, so that no sum of times overflows.
 const maxLifetime = 10 * 365 * 24 * time.Hour
 
-// A record is what the store holds of a session, as JSON. Every change gives
-// it a new random version: versions are compared, not clocks alone.
+// A record is what the store holds of a session, as JSON. Every change of its
+// tokens gives it a new random version: versions are compared, not clocks alone.
 type record struct {
 	Format  int    `json:"format"`
 	Kind    string `json:"kind"`
@@ -49,6 +49,9 @@ type record struct {
 	SignedInAt time.Time `json:"signed_in_at,omitzero"`
 	Cause      string    `json:"cause"`
 	Ended      *ended    `json:"ended,omitempty"`
+	// Failure is the last renewal's failure, nil after a success. It changes
+	// neither the tokens nor the version.
+	Failure *failure `json:"failure,omitempty"`
 }
 
 // ended marks a dead session.
@@ -60,6 +63,64 @@ type ended struct {
 	// before.
 	Why string    `json:"why,omitempty"`
 	At  time.Time `json:"at"`
+}
+
+// failure is a mark for other processes: until when they should not send the
+// refresh token, and why. What is wrong with one machine alone (its network, its
+// client's secret) leaves none.
+type failure struct {
+	By      string    `json:"by"` // the process, which has its own pauses
+	At      time.Time `json:"at"`
+	Until   time.Time `json:"until"`
+	Count   int       `json:"count"` // in a row
+	Status  int       `json:"status,omitempty"`
+	Code    string    `json:"code,omitempty"`
+	Problem string    `json:"problem"`
+	Remedy  string    `json:"remedy,omitempty"`
+	Outcome outcome   `json:"outcome"`
+}
+
+// fail makes the record r with the mark of a failure that the others should
+// know of; nil if they should not.
+func (r *record) fail(te *TokenError, by string, now time.Time) *record {
+	if te.outcome != throttled && te.outcome != ambiguous && te.outcome != rejected {
+		return nil
+	}
+	f := &failure{By: by, At: now.UTC().Round(0), Count: 1, Status: te.Status, Code: te.Code, Problem: te.Problem, Remedy: te.Remedy, Outcome: te.outcome}
+	if r.Failure != nil {
+		f.Count = min(r.Failure.Count, 10) + 1
+	}
+	// As long as callers of one process wait: see tokenCache.fail.
+	pause := min(retryMin<<(f.Count-1), retryNeeded)
+	switch {
+	case te.RetryAfter > 0:
+		pause = min(te.RetryAfter, retryAfterMax)
+	case te.lasting():
+		pause = retryRefused
+	}
+	f.Until = f.At.Add(pause)
+	next := *r
+	next.Failure = f
+	return &next
+}
+
+// err is the failure as an error, with what is left of its pause at now.
+func (f *failure) err(issuer string, now time.Time) *TokenError {
+	// The clock that wrote the mark may be ahead of ours.
+	left := max(min(f.Until.Sub(now), f.Until.Sub(f.At), retryAfterMax), 0)
+	return &TokenError{URL: issuer, Grant: "refresh_token", Status: f.Status, Code: f.Code, Problem: f.Problem, Remedy: f.Remedy, RetryAfter: left, outcome: f.Outcome}
+}
+
+// paused returns the error of a failure that another process than self has
+// noted, while its pause lasts.
+func (r *record) paused(self string, now time.Time) *TokenError {
+	if r.Failure == nil || r.Failure.By == self {
+		return nil
+	}
+	if te := r.Failure.err(r.Issuer, now); te.RetryAfter > 0 {
+		return te
+	}
+	return nil
 }
 
 // reauth is the error of a session that has ended.
@@ -136,6 +197,7 @@ func (r *record) end(code, reason string, at time.Time) *record {
 	next := *r
 	next.Version = newVersion()
 	next.RefreshToken = ""
+	next.Failure = nil
 	next.Ended = &ended{Code: code, Why: reason, At: at.UTC().Round(0)}
 	return &next
 }

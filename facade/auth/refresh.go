@@ -122,6 +122,9 @@ func (s *session) attempt(ctx context.Context, r *renewal) (*cachedToken, error)
 	case r.cooling:
 		return nil, ErrRefused
 	}
+	if te := stored.paused(s.all.id, time.Now()); te != nil {
+		return nil, te
+	}
 	return s.refresh(ctx, r)
 }
 
@@ -134,7 +137,8 @@ func (s *session) view(r *renewal) view {
 func (s *session) refresh(ctx context.Context, r *renewal) (*cachedToken, error) {
 	var (
 		stored, next *record
-		data         []byte // next, encoded
+		failed       *TokenError // of the request: next is nil
+		data         []byte      // next, encoded
 		do           = actSend
 		requested    time.Duration
 	)
@@ -153,6 +157,9 @@ func (s *session) refresh(ctx context.Context, r *renewal) (*cachedToken, error)
 		if do = decide(stored, view); do != actSend {
 			return nil, nil
 		}
+		if failed = stored.paused(s.all.id, time.Now()); failed != nil {
+			return nil, nil
+		}
 		// ctx ends when the lock is lost, abort when Close has waited long enough.
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -165,7 +172,11 @@ func (s *session) refresh(ctx context.Context, r *renewal) (*cachedToken, error)
 		}
 		view.now = time.Now()
 		if next = successor(stored, view, granted, te, wall); next == nil {
-			return nil, te
+			failed = te
+			if marked := stored.fail(te, s.all.id, view.now); marked != nil {
+				return marked.encode()
+			}
+			return nil, nil
 		}
 		data, err = next.encode()
 		return data, err
@@ -180,6 +191,8 @@ func (s *session) refresh(ctx context.Context, r *renewal) (*cachedToken, error)
 		return nil, storeError("lock", s.key, err)
 	case do != actSend:
 		return s.withoutRequest(stored, do, r)
+	case failed != nil: // whether the mark was saved does not matter
+		return nil, failed
 	case next == nil:
 		return nil, err
 	case next.Ended != nil && errors.Is(err, ErrConflict):

@@ -25,6 +25,7 @@ type Sessions struct {
 	logger *slog.Logger // nil: each endpoint's own
 	onEach []func(Change)
 	base   time.Time
+	id     string // of this process, in marks of failures
 
 	background *background
 	stop       context.CancelFunc // ends background.quit
@@ -82,7 +83,7 @@ func NewSessions(store Store, app App, opts ...SessionsOption) (*Sessions, error
 	if err != nil {
 		return nil, err
 	}
-	s := &Sessions{store: store, client: c, base: time.Now(), open: map[string]map[endpointID]*session{}}
+	s := &Sessions{store: store, client: c, base: time.Now(), id: newVersion(), open: map[string]map[endpointID]*session{}}
 	for _, o := range opts {
 		if err := o(s); err != nil {
 			return nil, err

@@ -51,9 +51,9 @@ type Status struct {
 	EndedAt     time.Time `json:"ended_at,omitzero"`
 	EndedReason string    `json:"ended_reason,omitempty"`
 	EndedCode   string    `json:"ended_code,omitempty"`
-	// LastError is the text of the last renewal's or save's failure in this
-	// process, and LastErrorAt its time; empty if there is none since the last
-	// success.
+	// LastError is the text of the last renewal's or save's failure, in this
+	// process or as another one has noted it in the record, and LastErrorAt its
+	// time; empty if there is none since the last success.
 	LastError   string    `json:"last_error,omitempty"`
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
 }
@@ -180,6 +180,9 @@ func (s *Sessions) deleteIf(ctx context.Context, key string, ok func(r *record) 
 func (st *Status) describe(r *record) {
 	st.State, st.ClientID, st.TokenURL, st.CanRenew = StateGood, r.ClientID, r.Issuer, r.RefreshToken != ""
 	st.SignedInAt, st.IssuedAt, st.ExpiresAt = r.SignedInAt, r.IssuedAt, r.ExpiresAt
+	if r.Failure != nil {
+		st.LastError, st.LastErrorAt = r.Failure.err(r.Issuer, time.Now()).Error(), r.Failure.At
+	}
 	at, over := r.endedAt(time.Now())
 	switch {
 	case r.Kind != kindSession:
