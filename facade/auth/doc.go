@@ -37,6 +37,8 @@
 //     [*ConfigError], any other refusal a [*TokenError]. Only a code that speaks
 //     of the session ends it. Where a person has to act first (the client's
 //     settings, a banned user), the endpoint is asked once a minute at most.
+//     A failure that is not of one machine alone is noted in the record, beside its
+//     tokens, and the other processes keep the same pause.
 //  4. Outside the mandatory window nobody waits, and nobody waits longer than
 //     their own context. With a lifetime of L, the mandatory window is the last
 //     min(30 s, L/10) and the advisory window the last min(5 min, L/4), less up
@@ -52,6 +54,8 @@
 //     token again, callers get one [*ReauthError], an access token that is
 //     still good is served to its end, and a new sign-in heals every process
 //     without a restart.
+//     A server may end sessions that were not renewed for a while:
+//     [Sessions.KeepAlive] renews them in time.
 //  7. [Sessions.Close] starts nothing new, waits for requests in flight and
 //     pending saves, and leaves no goroutine.
 //
