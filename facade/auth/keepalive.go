@@ -2,8 +2,10 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
-	"math/rand/v2"
+	"math"
 	"sync"
 	"time"
 )
@@ -13,8 +15,9 @@ import (
 type KeepAliveOptions struct {
 	// Idle is for how long a session may go without a renewal. It should be well
 	// below the server's inactivity limit less the time between two sweeps. Zero or
-	// less is 20 hours. Each session is renewed up to a tenth of it earlier, at
-	// random, so that those that were signed in to together spread out.
+	// less is 20 hours. Each session is renewed up to a twentieth of it earlier, by a
+	// part that each of its records has of its own: those that were signed in to
+	// together spread out, and more sweeps do not mean more renewals.
 	Idle time.Duration
 	// PerSecond bounds the renewals that are started in a second. Zero or less is 10.
 	PerSecond float64
@@ -135,7 +138,7 @@ func (k *keepAlive) sweep(ctx context.Context) error {
 			continue
 		case !k.concerns(r):
 			continue
-		case !k.due(r, rand.Float64()):
+		case !k.due(r, jitterOf(r)):
 			k.mu.Lock()
 			k.report.NotDue++
 			k.mu.Unlock()
@@ -165,9 +168,15 @@ func (k *keepAlive) concerns(r *record) bool {
 	return r != nil && r.Kind == kindSession && r.Issuer == k.issuer && r.ClientID == k.sessions.client.id && r.Ended == nil && r.RefreshToken != ""
 }
 
-// due reports whether r was not renewed for Idle, less up to a tenth.
+// jitterOf is a number from 0 to 1 that is the same in every sweep.
+func jitterOf(r *record) float64 {
+	sum := sha256.Sum256([]byte(r.Version))
+	return float64(binary.BigEndian.Uint32(sum[:])) / math.MaxUint32
+}
+
+// due reports whether r was not renewed for Idle, less up to a twentieth.
 func (k *keepAlive) due(r *record, jitter float64) bool {
-	return time.Since(r.IssuedAt) >= k.Idle-time.Duration(float64(k.Idle/10)*jitter)
+	return time.Since(r.IssuedAt) >= k.Idle-time.Duration(float64(k.Idle/20)*jitter)
 }
 
 // renew renews the session of key if it is still due.
@@ -190,6 +199,11 @@ func (k *keepAlive) renew(ctx context.Context, key string) (KeepAliveResult, err
 	}
 	defer k.sessions.giveBack(o, k.endpoint)
 	changes, err := o.cache.renewVersion(ctx, stored.Version)
+	// Once more at once, and not in the next sweep: a server that moves its sessions
+	// to another token algorithm forgives the parent for some seconds alone.
+	if passes(err) && sleep(ctx, keepAliveRetry) {
+		changes, err = o.cache.renewVersion(ctx, stored.Version)
+	}
 	var reauth *ReauthError
 	switch {
 	case errors.Is(err, errBusy):
@@ -209,6 +223,15 @@ func (k *keepAlive) renew(ctx context.Context, key string) (KeepAliveResult, err
 		}
 	}
 	return result, nil
+}
+
+// keepAliveRetry is the pause before a failed renewal is tried again.
+const keepAliveRetry = 2 * time.Second
+
+// passes reports whether a renewal failed in a way that may be over at once.
+func passes(err error) bool {
+	var te *TokenError
+	return errors.As(err, &te) && !te.lasting() && te.RetryAfter == 0
 }
 
 func (k *keepAlive) done(key string, result KeepAliveResult, err error) {
