@@ -49,6 +49,8 @@ const overviewText = `credkit: your COSMIC certifications and your team's Certn 
   credkit roster                  who lapses next, and who could not be read
   credkit roster --requirements must-have.csv --to roster.html
   credkit roster --since state    what has changed since the last time
+  credkit sessions                the state of every session
+  credkit sessions renew          for cron: sessions that nobody uses stay alive
 
 # With the real services:
   export COSMIC_CLIENT_ID=...     your app, registered with the redirect URI
@@ -121,7 +123,7 @@ func (loginCommand) Help() string {
 	return detail(cosmicEnvironment, "credkit login", "credkit login --no-browser --session ada")
 }
 func (logoutCommand) Help() string {
-	return detail(sessionEnvironment, "credkit logout", "credkit logout --session ada")
+	return detail(cosmicEnvironment, "credkit logout", "credkit logout --session ada")
 }
 func (meCommand) Help() string {
 	return detail(cosmicEnvironment, "credkit me", "credkit me -o json | jq .user.email")
@@ -134,6 +136,9 @@ func (certsCommand) Help() string {
 }
 func (rosterCommand) Help() string {
 	return detail(append([]string{envCosmicID + ", " + envCosmicSecret, envCosmicAuth, envCosmicBase, envStore + "  directory or postgres:// URL"}, certnEnvironment...), "credkit roster", "credkit roster --requirements must-have.csv --to roster.html", "credkit roster --since state")
+}
+func (sessionsCommand) Help() string {
+	return detail([]string{envStore + "  directory or postgres:// URL"}, "credkit sessions", "credkit sessions renew --idle 20h", "credkit sessions prune --ended-before 90d")
 }
 func (usersCommand) Help() string {
 	return detail(certnEnvironment, "credkit users", "credkit users | jq .email")

@@ -117,8 +117,9 @@ func (c *loginCommand) report(ctx context.Context, p *program, sessions *auth.Se
 
 type logoutCommand struct{}
 
-// Run deletes the session from the store. It needs no client id: no request is
-// made.
+// Run ends the session at the server and deletes it from the store. It needs no
+// client id: without one no request is made. A server that cannot be asked does not
+// keep the session in the store.
 func (c *logoutCommand) Run(ctx context.Context, p *program) error {
 	sessions, store, err := p.sessionsFor(ctx, auth.App{ClientID: p.envOr(envCosmicID, "none")})
 	if err != nil {
@@ -130,13 +131,49 @@ func (c *logoutCommand) Run(ctx context.Context, p *program) error {
 		p.printErrf("Nobody is signed in as %q in %s.", key, store.where)
 		return nil
 	}
-	if err := sessions.Forget(ctx, key); err != nil {
-		return err
-	}
 	if unreadable != nil {
+		if err := sessions.Forget(ctx, key); err != nil {
+			return err
+		}
 		p.printErrf("Deleted the record of %q in %s, which could not be read:\n%v", key, store.where, unreadable)
 		return nil
 	}
-	p.printErrf("Signed out: the session %q is forgotten in %s.\nCOSMIC documents no way to revoke a session: a copy of its tokens would live on.", key, store.where)
+	atServer := "It lives on at the server, which was not asked."
+	if app, err := p.app(); err == nil && (before.State == auth.StateGood || before.State == auth.StatePending) {
+		atServer, err = p.signOut(ctx, app, key)
+		if err != nil {
+			return err
+		}
+	} else if before.State == auth.StateEnded {
+		atServer = "It had ended already."
+	}
+	if err := sessions.Forget(ctx, key); err != nil {
+		return err
+	}
+	p.printErrf("Signed out: the session %q is forgotten in %s. %s", key, store.where, atServer)
 	return nil
+}
+
+// signOut ends a session at the server and forgets it, and says what came of it. The
+// error is about the store.
+func (p *program) signOut(ctx context.Context, app auth.App, key string) (string, error) {
+	endpoint, err := p.cosmicEndpoint()
+	if err != nil {
+		return "", err
+	}
+	sessions, _, err := p.sessionsFor(ctx, app)
+	if err != nil {
+		return "", err
+	}
+	err = sessions.SignOut(ctx, key, endpoint, auth.SignOutOptions{ForgetAnyway: true})
+	var refused *auth.SignOutError
+	var config *auth.ConfigError
+	switch {
+	case err == nil:
+		return "The server has ended it.", nil
+	case errors.As(err, &refused), errors.As(err, &config):
+		return fmt.Sprintf("It may live on at the server: %v", err), nil
+	default:
+		return "", err
+	}
 }

@@ -34,11 +34,12 @@ type grammar struct {
 
 	Demo       demoCommand       `cmd:"" help:"See everything work against a sandbox: no account, no network."`
 	Login      loginCommand      `cmd:"" help:"Sign in to COSMIC."`
-	Logout     logoutCommand     `cmd:"" help:"Forget the COSMIC session."`
+	Logout     logoutCommand     `cmd:"" help:"End the COSMIC session, at the server too, and forget it."`
 	Me         meCommand         `cmd:"" help:"Show who is signed in to COSMIC, and with which scopes."`
 	Check      checkCommand      `cmd:"" help:"Check that the scopes of operations are there (exit 3 if not)."`
 	Certs      certsCommand      `cmd:"" help:"List your COSMIC certifications."`
 	Roster     rosterCommand     `cmd:"" help:"Show who on the team holds what, and what lapses next (exit 5 if somebody could not be read)."`
+	Sessions   sessionsCommand   `cmd:"" help:"Show, renew or prune the sessions in the store."`
 	Users      usersCommand      `cmd:"" help:"List the users of your Certn account."`
 	Drift      driftCommand      `cmd:"" help:"Check real responses against openapi.yaml (exit 4 if they differ)."`
 	Sandbox    sandboxCommand    `cmd:"" help:"Run both services on this machine, until interrupted."`
@@ -206,8 +207,8 @@ func (p *program) close(ctx context.Context) error {
 
 // noData are the commands that print no data, noSession those that use no session.
 var (
-	noData    = []string{"demo", "login", "logout", "sandbox", "completion"}
-	noSession = []string{"demo", "roster", "users", "sandbox", "completion", "version"}
+	noData    = []string{"demo", "login", "logout", "renew", "prune", "sandbox", "completion"}
+	noSession = []string{"demo", "roster", "list", "renew", "prune", "users", "sandbox", "completion", "version"}
 )
 
 // refuseIgnored refuses the global flags that a command would ignore. With JSON
