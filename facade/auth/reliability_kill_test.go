@@ -30,17 +30,6 @@ func forgivingVariants() []variant {
 	}
 }
 
-// losingVariants lose the sessions of processes that die between the server's
-// rotation and their save; the rate is measured.
-func losingVariants() []variant {
-	return []variant{
-		{name: "no token is forgiven", opts: []sandbox.Option{sandbox.WithForgivenParent(false)},
-			loses: "the process died between the server's rotation and its save: the store has the parent, which this server does not forgive"},
-		{name: "an upgrade without a reuse interval", upgrade: true,
-			loses: "the process died so at the one rotation that upgrades a session to algorithm 2, whose parent is forgiven within the reuse interval alone"},
-	}
-}
-
 func TestKilledProcessesLoseNoSession(t *testing.T) {
 	eachStore(t, func(t *testing.T, store string) {
 		for _, v := range forgivingVariants()[:2] {

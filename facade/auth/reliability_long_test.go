@@ -2,7 +2,11 @@
 
 package auth_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/credkit/credkit-go/facade/sandbox"
+)
 
 // TestReliabilityManyProcesses runs 16 processes until each has used 50 tokens
 // of one second.
@@ -27,5 +31,16 @@ func TestReliabilityKillsThatLoseSessions(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			eachStore(t, func(t *testing.T, store string) { killProcesses(t, store, 100, v) })
 		})
+	}
+}
+
+// losingVariants lose the sessions of processes that die between the server's
+// rotation and their save; the rate is measured.
+func losingVariants() []variant {
+	return []variant{
+		{name: "no token is forgiven", opts: []sandbox.Option{sandbox.WithForgivenParent(false)},
+			loses: "the process died between the server's rotation and its save: the store has the parent, which this server does not forgive"},
+		{name: "an upgrade without a reuse interval", upgrade: true,
+			loses: "the process died so at the one rotation that upgrades a session to algorithm 2, whose parent is forgiven within the reuse interval alone"},
 	}
 }

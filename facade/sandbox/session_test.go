@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -290,7 +291,6 @@ func TestIDTokensAreVerifiedWithThePublishedKey(t *testing.T) {
 			if err := json.Unmarshal(get(t, sb, metadata["jwks_uri"].(string), "").body, &set); err != nil || len(set.Keys) != 1 {
 				t.Fatal(set, err)
 			}
-			number := func(text string) *big.Int { return new(big.Int).SetBytes(decoded(t, text)) }
 			key := set.Keys[0]
 			parts := strings.Split(id, ".")
 			var head, claims map[string]any
@@ -303,7 +303,11 @@ func TestIDTokensAreVerifiedWithThePublishedKey(t *testing.T) {
 				t.Errorf("%v %v", head, claims)
 			}
 			sum, signature := sha256.Sum256([]byte(parts[0]+"."+parts[1])), decoded(t, parts[2])
-			public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: number(key.X), Y: number(key.Y)}
+			// An uncompressed point (SEC 1 section 2.3.3).
+			public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, decoded(t, key.X), decoded(t, key.Y)))
+			if err != nil {
+				t.Fatal(err)
+			}
 			if !ecdsa.Verify(public, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
 				t.Error("the signature does not verify")
 			}

@@ -178,7 +178,8 @@ func (h *Handler) complete(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) log(r *http.Request, err error) {
-	h.signIn.web.logger.WarnContext(r.Context(), "sign-in failed", "service", h.signIn.endpoint.Service, "error", safehttp.RedactError(err).Error())
+	h.signIn.web.logger.LogAttrs(r.Context(), slog.LevelWarn, "sign-in failed",
+		slog.String("service", h.signIn.endpoint.Service), slog.String("error", safehttp.RedactError(err).Error()))
 }
 
 // webPage is what a person sees at the end of a sign-in on the web.
