@@ -66,7 +66,7 @@ func (c *resultsCommand) Run(ctx context.Context, p *program) error {
 }
 `},
 	{"cmd/credkit/main.go", "\tUsers ", "\tResults resultsCommand `cmd:\"\" help:\"List your COSMIC qualification results.\"`\n"},
-	{"cmd/credkit/testdata/help-commands.txt", "  users ", "  results       List your COSMIC qualification results.\n"},
+	{"cmd/credkit/testdata/help-commands.txt", "  users ", "  results           List your COSMIC qualification results.\n"},
 	{"cmd/credkit/drift.go", "\t\tfacade.ListCertifications:", "\t\tfacade.ListQualificationResults: readAll((*facade.Cosmic).QualificationResults),\n"},
 }
 
