@@ -178,13 +178,9 @@ func (s *clientSource) request(ctx context.Context, refused bool) (*record, time
 // not the token.
 func (s *clientSource) shared(ctx context.Context, r *renewal) (*cachedToken, error) {
 	v := view{kind: kindClient, issuer: s.endpoint.url, clientID: s.endpoint.client.id, held: r.held, rejected: r.rejected, now: time.Now()}
-	data, err := load(ctx, s.store, s.key)
+	stored, err := loadRecord(ctx, s.store, s.key)
 	if err != nil {
-		return s.unshared(ctx, r, storeError("load", s.key, err))
-	}
-	stored, err := parseRecord(data)
-	if err != nil {
-		return s.unshared(ctx, r, storeError("load", s.key, err))
+		return s.unshared(ctx, r, err)
 	}
 	switch {
 	case decide(stored, v) == actAdopt:

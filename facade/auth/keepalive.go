@@ -127,14 +127,10 @@ func (k *keepAlive) sweep(ctx context.Context) error {
 		k.mu.Lock()
 		k.report.Checked++
 		k.mu.Unlock()
-		err := stored.Err
-		var r *record
-		if err == nil {
-			r, err = parseRecord(stored.Data)
-		}
+		r, err := stored.parse()
 		switch {
 		case err != nil:
-			k.done(stored.Key, KeepAliveFailed, storeError("load", stored.Key, err))
+			k.done(stored.Key, KeepAliveFailed, err)
 			continue
 		case !k.concerns(r):
 			continue
@@ -182,13 +178,9 @@ func (k *keepAlive) due(r *record, jitter float64) bool {
 // renew renews the session of key if it is still due.
 func (k *keepAlive) renew(ctx context.Context, key string) (KeepAliveResult, error) {
 	// The walk may have read the record a while ago.
-	data, err := load(ctx, k.sessions.store, key)
+	stored, err := loadRecord(ctx, k.sessions.store, key)
 	if err != nil {
-		return KeepAliveFailed, storeError("load", key, err)
-	}
-	stored, err := parseRecord(data)
-	if err != nil {
-		return KeepAliveFailed, storeError("load", key, err)
+		return KeepAliveFailed, err
 	}
 	if !k.concerns(stored) || !k.due(stored, 1) {
 		return KeepAliveElsewhere, nil

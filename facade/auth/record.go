@@ -2,6 +2,7 @@ package auth
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -126,6 +127,25 @@ func (r *record) paused(self string, now time.Time) *TokenError {
 // reauth is the error of a session that has ended.
 func (e *ended) reauth(key string) *ReauthError {
 	return &ReauthError{Key: key, Reason: cmp.Or(e.Why, reasonOf(e.Code, "")), Code: e.Code, At: e.At}
+}
+
+// loadRecord reads the record of key, nil if there is none. The error is a
+// *StoreError.
+func loadRecord(ctx context.Context, s Store, key string) (*record, error) {
+	data, err := load(ctx, s, key)
+	return Record{Key: key, Data: data, Err: err}.parse()
+}
+
+// parse reads the record. The error is a *StoreError.
+func (r Record) parse() (*record, error) {
+	err := r.Err
+	if err == nil {
+		var parsed *record
+		if parsed, err = parseRecord(r.Data); err == nil {
+			return parsed, nil
+		}
+	}
+	return nil, storeError("load", r.Key, err)
 }
 
 // parseRecord reads a stored record; nil stands for none. Its errors repeat

@@ -108,13 +108,9 @@ func (s *session) attempt(ctx context.Context, r *renewal) (*cachedToken, error)
 		}
 	}
 	// Another process may have renewed it: that needs no lock.
-	data, err := load(ctx, s.all.store, s.key)
+	stored, err := loadRecord(ctx, s.all.store, s.key)
 	if err != nil {
-		return nil, storeError("load", s.key, err)
-	}
-	stored, err := parseRecord(data)
-	if err != nil {
-		return nil, storeError("load", s.key, err)
+		return nil, err
 	}
 	switch do := decide(stored, s.view(r)); {
 	case do != actSend:

@@ -66,13 +66,9 @@ func (s *Sessions) SignOut(ctx context.Context, key string, e Endpoint, opts Sig
 	if err != nil {
 		return err
 	}
-	data, err := load(ctx, s.store, key)
+	stored, err := loadRecord(ctx, s.store, key)
 	if err != nil {
-		return storeError("load", key, err)
-	}
-	stored, err := parseRecord(data)
-	if err != nil {
-		return storeError("load", key, err)
+		return err
 	}
 	if stored == nil {
 		return s.Forget(ctx, key)

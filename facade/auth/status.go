@@ -63,13 +63,9 @@ type Status struct {
 // StateAbsent, not an error; the error is a *StoreError.
 func (s *Sessions) Status(ctx context.Context, key string) (Status, error) {
 	st := Status{Key: key, State: StateAbsent}
-	data, err := s.store.Load(ctx, key)
+	r, err := loadRecord(ctx, s.store, key)
 	if err != nil {
-		return st, storeError("load", key, err)
-	}
-	r, err := parseRecord(data)
-	if err != nil {
-		return st, storeError("load", key, err)
+		return st, err
 	}
 	s.describe(&st, r)
 	return st, nil
@@ -88,12 +84,8 @@ func (s *Sessions) Statuses(ctx context.Context) iter.Seq2[Status, error] {
 				return
 			}
 			st := Status{Key: stored.Key, State: StateUnreadable}
-			r, err := parseRecord(stored.Data)
-			if stored.Err != nil {
-				err = stored.Err
-			}
-			if err != nil {
-				st.LastError, st.LastErrorAt = storeError("load", stored.Key, err).Error(), time.Now()
+			if r, err := stored.parse(); err != nil {
+				st.LastError, st.LastErrorAt = err.Error(), time.Now()
 			} else {
 				s.describe(&st, r)
 			}
