@@ -40,7 +40,7 @@ func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// errNotSaved marks an error of WithSave's function.
+// errNotSaved marks an error of the function of WithSave or of NewHandler.
 var errNotSaved = errors.New("auth: the sign-in could not be saved")
 
 // complete ends the sign-in with query, unless it carries another state, and
@@ -52,11 +52,16 @@ func (c *callback) complete(query url.Values) (auth.Grant, error) {
 	if err != nil || c.save == nil {
 		return g, err
 	}
-	// net/http recovers a panic as well, but then Login would not hear of it.
-	if err := safely("the function of WithSave", func() error { return c.save(c.ctx, g) }); err != nil {
-		return g, fmt.Errorf("%w: %w", errNotSaved, err)
+	return g, saved("the function of WithSave", func() error { return c.save(c.ctx, g) })
+}
+
+// saved calls save, the program's function. net/http recovers a panic as well, but
+// then nobody would hear of it.
+func saved(what string, save func() error) error {
+	if err := safely(what, save); err != nil {
+		return fmt.Errorf("%w: %w", errNotSaved, err)
 	}
-	return g, nil
+	return nil
 }
 
 // deliver hands the outcome to Login if it is one.

@@ -36,7 +36,7 @@ type Handler struct {
 // web are the options of NewHandler that Begin does not have.
 type web struct {
 	returnURL string
-	logger    *slog.Logger
+	logger    *slog.Logger // nil logs nothing
 }
 
 func webOption(f func(*web) error) Option {
@@ -93,12 +93,9 @@ func WithLogger(l *slog.Logger) Option {
 // The error is a *auth.ConfigError.
 func NewHandler(e auth.Endpoint, app auth.App, redirectURI string, sealer *Sealer, save func(*http.Request, auth.Grant) error, opts ...Option) (*Handler, error) {
 	h := &Handler{signIn: newSignIn(e), app: app, redirect: redirectURI, sealer: sealer, save: save}
-	h.signIn.web = &web{logger: slog.New(slog.DiscardHandler)}
+	h.signIn.web = &web{}
 	if err := h.signIn.apply(opts); err != nil {
 		return nil, err
-	}
-	if h.signIn.web.logger == nil {
-		h.signIn.web.logger = slog.New(slog.DiscardHandler)
 	}
 	switch {
 	case sealer == nil:
@@ -163,9 +160,7 @@ func (h *Handler) complete(w http.ResponseWriter, r *http.Request) {
 		grant, err = Complete(ctx, h.signIn.endpoint, h.app, pending, r.URL.Query())
 	}
 	if err == nil {
-		if failed := safely("the function of NewHandler", func() error { return h.save(r.WithContext(ctx), grant) }); failed != nil {
-			err = fmt.Errorf("%w: %w", errNotSaved, failed)
-		}
+		err = saved("the function of NewHandler", func() error { return h.save(r.WithContext(ctx), grant) })
 	}
 	if err != nil {
 		h.log(r, err)
@@ -178,6 +173,9 @@ func (h *Handler) complete(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) log(r *http.Request, err error) {
+	if h.signIn.web.logger == nil {
+		return
+	}
 	h.signIn.web.logger.LogAttrs(r.Context(), slog.LevelWarn, "sign-in failed",
 		slog.String("service", h.signIn.endpoint.Service), slog.String("error", safehttp.RedactError(err).Error()))
 }
