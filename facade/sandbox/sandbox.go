@@ -63,40 +63,32 @@ const (
 // New makes a sandbox that does not listen. It is reached through its
 // Transport, or through its handlers. Close it in the end.
 func New(opts ...Option) (*Sandbox, error) {
-	set, err := newSettings(opts)
+	s, err := newSandbox(opts)
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSandbox(set)
-	if err != nil {
-		return nil, err
-	}
-	s.cosmic.base = "https://" + memoryCosmicHost + set.basePath
-	s.certn.base = "https://" + memoryCertnHost + set.basePath
+	s.cosmic.base = "https://" + memoryCosmicHost + s.set.basePath
+	s.certn.base = "https://" + memoryCertnHost + s.set.basePath
 	return s, nil
 }
 
 // Start makes a sandbox that listens on loopback, a port for each service.
 // Close it in the end.
 func Start(opts ...Option) (*Sandbox, error) {
-	set, err := newSettings(opts)
-	if err != nil {
-		return nil, err
-	}
-	s, err := newSandbox(set)
+	s, err := newSandbox(opts)
 	if err != nil {
 		return nil, err
 	}
 	for _, at := range []struct {
 		service *service
 		addr    string
-	}{{s.cosmic, set.cosmicAddr}, {s.certn, set.certnAddr}} {
+	}{{s.cosmic, s.set.cosmicAddr}, {s.certn, s.set.certnAddr}} {
 		l, err := net.Listen("tcp", at.addr)
 		if err != nil {
 			s.Close()
 			return nil, fmt.Errorf("sandbox: listening for %s: %w", at.service.table.Title, err)
 		}
-		at.service.base = "http://" + reachable(l.Addr().String()) + set.basePath
+		at.service.base = "http://" + reachable(l.Addr().String()) + s.set.basePath
 		s.serve(l, at.service)
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 16}
@@ -114,7 +106,11 @@ func reachable(addr string) string {
 	return addr
 }
 
-func newSandbox(set *settings) (*Sandbox, error) {
+func newSandbox(opts []Option) (*Sandbox, error) {
+	set, err := newSettings(opts)
+	if err != nil {
+		return nil, err
+	}
 	signer, keyID, err := newSigner()
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
