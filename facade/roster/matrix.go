@@ -122,23 +122,32 @@ func urgency(s State) int {
 }
 
 func (p *Policy) sort(rows []Row) {
-	group := func(r Row, first Cell, some bool) int {
+	type ranked struct {
+		Row
+		first Cell
+		group int
+	}
+	all := make([]ranked, 0, len(rows))
+	for _, r := range rows {
+		first, some := p.first(r)
+		group := urgency(first.State)
 		switch {
 		case r.Key == "":
-			return 6
+			group = 6
 		case r.Problem != "":
-			return 5
+			group = 5
 		case !some:
-			return 4
+			group = 4
 		}
-		return urgency(first.State)
+		all = append(all, ranked{r, first, group})
 	}
-	slices.SortFunc(rows, func(a, b Row) int {
-		firstOfA, someOfA := p.first(a)
-		firstOfB, someOfB := p.first(b)
-		return cmp.Or(cmp.Compare(group(a, firstOfA, someOfA), group(b, firstOfB, someOfB)),
-			compareCells(firstOfA, firstOfB), strings.Compare(a.Name, b.Name), strings.Compare(a.Key, b.Key), strings.Compare(a.Email, b.Email))
+	slices.SortFunc(all, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(a.group, b.group), compareCells(a.first, b.first),
+			strings.Compare(a.Name, b.Name), strings.Compare(a.Key, b.Key), strings.Compare(a.Email, b.Email))
 	})
+	for i, r := range all {
+		rows[i] = r.Row
+	}
 }
 
 // Problems counts the workers who could not be read, by why.

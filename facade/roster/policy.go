@@ -125,8 +125,10 @@ func NewPolicy(day facade.Date, due []int, requirements *Requirements) (*Policy,
 	due = slices.Clone(due)
 	slices.Sort(due)
 	due = slices.Compact(due)
-	if first, last := due[0], due[len(due)-1]; first < 1 || last > mostDays {
-		return nil, fmt.Errorf("roster: a window must be from 1 to %d days, got %d", mostDays, map[bool]int{true: first, false: last}[first < 1])
+	for _, days := range []int{due[0], due[len(due)-1]} {
+		if days < 1 || days > mostDays {
+			return nil, fmt.Errorf("roster: a window must be from 1 to %d days, got %d", mostDays, days)
+		}
 	}
 	return &Policy{day: day, due: due, requirements: requirements}, nil
 }
