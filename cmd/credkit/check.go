@@ -42,20 +42,19 @@ func (c *checkCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	to := newRows(p, verdictColumns())
+	if err := writeAll(newRows(p, verdictColumns()), verdicts); err != nil {
+		return err
+	}
 	var missing []string
 	denials := 0
 	for _, v := range verdicts {
-		if err := to.write(v); err != nil {
-			return err
-		}
 		if v.Verdict == denied {
 			denials++
 			missing = append(missing, v.Missing...)
 		}
 	}
-	if err := to.close(); err != nil || denials == 0 {
-		return err
+	if denials == 0 {
+		return nil
 	}
 	slices.Sort(missing)
 	missing = slices.Compact(missing)

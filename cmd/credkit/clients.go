@@ -79,6 +79,12 @@ func (p *program) sessions(ctx context.Context) (*auth.Sessions, *sessionStore, 
 	return p.sessionsFor(ctx, app)
 }
 
+// storedSessions opens the store for what makes no request, and so needs no client
+// id.
+func (p *program) storedSessions(ctx context.Context) (*auth.Sessions, *sessionStore, error) {
+	return p.sessionsFor(ctx, auth.App{ClientID: p.envOr(envCosmicID, "none")})
+}
+
 func (p *program) sessionsFor(ctx context.Context, app auth.App) (*auth.Sessions, *sessionStore, error) {
 	store, err := p.openStore(ctx)
 	if err != nil {

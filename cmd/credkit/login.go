@@ -121,33 +121,36 @@ type logoutCommand struct{}
 // client id: without one no request is made. A server that cannot be asked does not
 // keep the session in the store.
 func (c *logoutCommand) Run(ctx context.Context, p *program) error {
-	sessions, store, err := p.sessionsFor(ctx, auth.App{ClientID: p.envOr(envCosmicID, "none")})
+	open := p.sessions
+	_, noApp := p.app()
+	if noApp != nil {
+		open = p.storedSessions
+	}
+	sessions, store, err := open(ctx)
 	if err != nil {
 		return err
 	}
 	key := p.sessionKey()
 	before, unreadable := sessions.Status(ctx, key)
-	if unreadable == nil && before.State == auth.StateAbsent {
-		p.printErrf("Nobody is signed in as %q in %s.", key, store.where)
-		return nil
-	}
-	if unreadable != nil {
+	var atServer string
+	switch {
+	case unreadable != nil:
 		if err := sessions.Forget(ctx, key); err != nil {
 			return err
 		}
 		p.printErrf("Deleted the record of %q in %s, which could not be read:\n%v", key, store.where, unreadable)
 		return nil
+	case before.State == auth.StateAbsent:
+		p.printErrf("Nobody is signed in as %q in %s.", key, store.where)
+		return nil
+	case noApp == nil && (before.State == auth.StateGood || before.State == auth.StatePending):
+		atServer, err = signOut(ctx, p, sessions, key)
+	case before.State == auth.StateEnded:
+		atServer, err = "It had ended already.", sessions.Forget(ctx, key)
+	default:
+		atServer, err = "It lives on at the server, which was not asked.", sessions.Forget(ctx, key)
 	}
-	atServer := "It lives on at the server, which was not asked."
-	if app, err := p.app(); err == nil && (before.State == auth.StateGood || before.State == auth.StatePending) {
-		atServer, err = p.signOut(ctx, app, key)
-		if err != nil {
-			return err
-		}
-	} else if before.State == auth.StateEnded {
-		atServer = "It had ended already."
-	}
-	if err := sessions.Forget(ctx, key); err != nil {
+	if err != nil {
 		return err
 	}
 	p.printErrf("Signed out: the session %q is forgotten in %s. %s", key, store.where, atServer)
@@ -155,13 +158,9 @@ func (c *logoutCommand) Run(ctx context.Context, p *program) error {
 }
 
 // signOut ends a session at the server and forgets it, and says what came of it. The
-// error is about the store.
-func (p *program) signOut(ctx context.Context, app auth.App, key string) (string, error) {
+// error is about the base URL or the store.
+func signOut(ctx context.Context, p *program, sessions *auth.Sessions, key string) (string, error) {
 	endpoint, err := p.cosmicEndpoint()
-	if err != nil {
-		return "", err
-	}
-	sessions, _, err := p.sessionsFor(ctx, app)
 	if err != nil {
 		return "", err
 	}
@@ -171,9 +170,13 @@ func (p *program) signOut(ctx context.Context, app auth.App, key string) (string
 	switch {
 	case err == nil:
 		return "The server has ended it.", nil
-	case errors.As(err, &refused), errors.As(err, &config):
-		return fmt.Sprintf("It may live on at the server: %v", err), nil
+	case errors.As(err, &config) && !errors.As(err, &refused): // nothing was sent, and nothing forgotten
+		return notEnded(err), sessions.Forget(ctx, key)
+	case errors.As(err, &refused) && refused.Forgotten:
+		return notEnded(err), nil
 	default:
 		return "", err
 	}
 }
+
+func notEnded(err error) string { return fmt.Sprintf("It may live on at the server: %v", err) }

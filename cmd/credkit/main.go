@@ -90,9 +90,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdin io.R
 	switch {
 	case err == nil:
 	case p.output == formatJSON || p.output == formatJSONL:
-		if document, err := encode(documentOf(err), "", ""); err == nil {
-			_, _ = stderr.Write(document)
-		}
+		_ = jsonLines[errorDocument]{stderr}.write(documentOf(err)) // stderr may be closed
 	default:
 		p.printErrf("%s", explain(err))
 	}

@@ -275,6 +275,16 @@ func (r *csvRows[T]) line(record []string) error {
 	return r.to.Error()
 }
 
+// writeAll writes a complete list.
+func writeAll[T any](to rows[T], all []T) error {
+	for _, v := range all {
+		if err := to.write(v); err != nil {
+			return err
+		}
+	}
+	return to.close()
+}
+
 // printOne prints a single value: in JSON without an array around it.
 func printOne[T any](p *program, l layout[T], v T) error {
 	if p.format() == formatJSON {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,20 +77,11 @@ func (c *rosterCommand) Run(ctx context.Context, p *program) error {
 		if before == nil {
 			p.printErrf("credkit: %s is new: changes are shown from the next run on", c.Since)
 		}
-		if err := roster.WriteFile(c.Since, func(w io.Writer) error { return writeDocument(w, after) }); err != nil {
+		if err := roster.WriteFile(c.Since, func(w io.Writer) error { return jsonLines[*roster.Snapshot]{w}.write(after) }); err != nil {
 			return err
 		}
 	}
 	return partial(m, first, unreadUsers)
-}
-
-func writeDocument(w io.Writer, v any) error {
-	text, err := encode(v, "", "")
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(text)
-	return err
 }
 
 // format settles the format of the output.
@@ -204,12 +196,7 @@ func partial(m *roster.Matrix, first, unreadUsers error) error {
 	var b strings.Builder
 	if unread > 0 {
 		fmt.Fprintf(&b, "%d of %s could not be read", unread, plural(read+unread, "worker"))
-		problems := make([]roster.Problem, 0, len(keys))
-		for problem := range keys {
-			problems = append(problems, problem)
-		}
-		slices.Sort(problems)
-		for _, problem := range problems {
+		for _, problem := range slices.Sorted(maps.Keys(keys)) {
 			names := keys[problem]
 			more := ""
 			if len(names) > mostNamed {

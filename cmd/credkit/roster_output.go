@@ -39,15 +39,6 @@ func (c *rosterCommand) write(p *program, m *roster.Matrix, changes []roster.Cha
 	return writeAll(newRows(p, rosterLayout(m, c.Users)), m.Rows)
 }
 
-func writeAll[T any](to rows[T], all []T) error {
-	for _, v := range all {
-		if err := to.write(v); err != nil {
-			return err
-		}
-	}
-	return to.close()
-}
-
 // rosterLayout shows a worker a line: what lapses first of theirs, and how
 // many there are in each state. JSON and CSV are the library's.
 func rosterLayout(m *roster.Matrix, users bool) layout[roster.Row] {

@@ -18,7 +18,7 @@ type sessionsListCommand struct{}
 
 // Run lists the state of every session. It makes no request and needs no client id.
 func (c *sessionsListCommand) Run(ctx context.Context, p *program) error {
-	sessions, _, err := p.sessionsFor(ctx, auth.App{ClientID: p.envOr(envCosmicID, "none")})
+	sessions, _, err := p.storedSessions(ctx)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ type sessionsPruneCommand struct {
 
 // Run deletes ended records. It makes no request and needs no client id.
 func (c *sessionsPruneCommand) Run(ctx context.Context, p *program) error {
-	sessions, store, err := p.sessionsFor(ctx, auth.App{ClientID: p.envOr(envCosmicID, "none")})
+	sessions, store, err := p.storedSessions(ctx)
 	if err != nil {
 		return err
 	}
