@@ -15,19 +15,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
 func main() {
 	specFile := flag.String("spec", "openapi.yaml", "the specification to `read`")
-	out := flag.String("out", "api", "the `folder` that has a folder a service")
+	out := flag.String("out", "api", "the `directory` that has one for each service")
 	readme := flag.String("readme", "", "a README `file` whose operations table is written anew")
-	onlyCheck := flag.Bool("check", false, "read the specification and write nothing")
+	onlyCheck := flag.Bool("check", false, "read the specification, list the facts that nobody has checked for a year, and write nothing")
+	failOld := flag.Bool("fail-old", false, "with -check: fail if there are such facts")
 	flag.Parse()
 	var err error
 	if *onlyCheck {
-		_, _, err = read(*specFile)
+		err = check(*specFile, *failOld, time.Now())
 	} else {
 		err = run(*specFile, *out, *readme)
 	}
@@ -35,6 +37,26 @@ func main() {
 		fmt.Fprintf(os.Stderr, "gen: %s: %v\n", *specFile, err)
 		os.Exit(1)
 	}
+}
+
+// check reads the specification. Facts that are old at the given time are printed,
+// and no error unless that is asked for: a build must not begin to fail by the
+// calendar alone.
+func check(specFile string, failOld bool, now time.Time) error {
+	_, evidence, err := read(specFile)
+	if err != nil {
+		return err
+	}
+	old := unchecked(evidence, now.AddDate(-1, 0, 0))
+	if old == "" {
+		return nil
+	}
+	old = "NOT CHECKED FOR A YEAR: read each page again, and give its facts a new date in x-evidence:\n" + old
+	if failOld {
+		return errors.New(old)
+	}
+	fmt.Print(old)
+	return nil
 }
 
 // read reads the specification, and fails on what is not as we want it.
@@ -56,7 +78,7 @@ func read(specFile string) ([]*service, *book, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	evidence, err := grades(doc)
+	evidence, err := grades(doc, time.Now().Add(14*time.Hour)) // the day that has begun somewhere
 	return services, evidence, err
 }
 

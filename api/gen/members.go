@@ -36,6 +36,7 @@ var objects = map[string]object{
 		title: "a specification",
 		members: map[string]string{
 			"openapi": "", "info": "", "servers": "server[]", "tags": "tag[]", "security": "", "paths": "path*", "components": "components",
+			"x-evidence": "",
 		},
 	},
 	"server": {

@@ -11,7 +11,7 @@ import (
 	credkit "github.com/credkit/credkit-go"
 )
 
-// parts counts the operations, their scopes, parameters, bodies, responses
+// parts counts the services and their rate limits, the operations, their scopes, parameters, bodies, responses
 // and headers, the named schemas with every property below them, and the
 // sign-ins.
 func parts(t *testing.T) (n int) {
@@ -19,6 +19,10 @@ func parts(t *testing.T) (n int) {
 	doc, err := openapi3.NewLoader().LoadFromData([]byte(credkit.Spec))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, tag := range doc.Tags {
+		limits, _ := tag.Extensions["x-service"].(map[string]any)["x-rate-limit"].([]any)
+		n += 1 + len(limits)
 	}
 	for _, item := range doc.Paths.Map() {
 		for _, op := range item.Operations() {

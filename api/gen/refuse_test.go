@@ -11,7 +11,7 @@ import (
 
 const readmeMarks = "# A README\n\n" + beginMark + "old\n" + endMark + "\nmore\n"
 
-// generate runs the generator on a specification and returns the folder it
+// generate runs the generator on a specification and returns the directory it
 // wrote to.
 func generate(t *testing.T, spec string) (string, error) {
 	t.Helper()
@@ -57,8 +57,16 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 		{"a schema without evidence", "    Page:\n      type: object\n      description: Where a list goes on.\n" + schemaEvidence, "    Page:\n      type: object\n      description: Where a list goes on.\n", "schema Page", "no x-evidence"},
 		{"a grade that is none", "grade: inferred", "grade: rumoured", "x-security-evidence", `the grade "rumoured" is not one of`},
 		{"a source from memory", "            source: https://docs.natecosmic.com/api-reference/qualification-results", "            source: somebody", "query parameter `limit`", "neither an https address nor a recording"},
-		{"evidence with more than that", "            grade: inferred\n            source: https://docs.natecosmic.com/api-reference/qualification-results", "            grade: inferred\n            by: ada\n            source: https://docs.natecosmic.com/api-reference/qualification-results", "query parameter `limit`", "grade and source alone"},
-		{"evidence that is a word", "          x-evidence:\n            grade: inferred\n            source: https://docs.natecosmic.com/api-reference/qualification-results", "          x-evidence: inferred", "query parameter `limit`", "must be {grade, source}"},
+		{"evidence with more than that", "            grade: inferred\n            source: https://docs.natecosmic.com/api-reference/qualification-results", "            grade: inferred\n            by: ada\n            source: https://docs.natecosmic.com/api-reference/qualification-results", "query parameter `limit`", "by is not read"},
+		{"evidence that is a word", "          x-evidence:\n            grade: inferred\n            source: https://docs.natecosmic.com/api-reference/qualification-results", "          x-evidence: inferred", "query parameter `limit`", "must be {grade, source, checked}"},
+		{"a document without a date", "x-evidence:\n  checked: '2026-11-22'\n", "", "document", "want x-evidence {checked}"},
+		{"a document with a grade", "  checked: '2026-11-22'\n", "  checked: '2026-11-22'\n  grade: inferred\n", "document", "want x-evidence {checked}"},
+		{"a date that is none", "  checked: '2026-11-22'\n", "  checked: last autumn\n", "document, x-evidence", "last autumn is not a day like '2026-11-22'"},
+		{"a date of a part that is none", "        checked: '2026-11-25'\n", "        checked: 25\n", "cosmicOAuth", "25 is not a day like '2026-11-22'"},
+		{"a date that has not come", "        checked: '2026-11-25'\n", "        checked: '9999-11-25'\n", "cosmicOAuth", "9999-11-25 has not come yet"},
+		{"a service without evidence", "    x-evidence:\n      grade: documented\n      source: https://docs.natecosmic.com/api-reference/api\n", "", "tag cosmic", "no x-evidence of its own"},
+		{"a limit without evidence", "          window: 60s\n          x-evidence:\n            grade: documented\n            source: https://docs.certn.co/api/faq\n", "          window: 60s\n", "tag certn, x-rate-limit[0]", "no x-evidence of its own"},
+		{"a word of a limit", "          window: 60s\n", "          window: 60s\n          burst: 5\n", "x-rate-limit[0]", `"burst" is not understood`},
 		{"an extension of an operation", "      x-retry: safe\n", "      x-retry: safe\n      x-cache: 60s\n", "/paths/~1v1~1me/get/x-cache:", "x-cache is not read in an operation"},
 		{"an extension of a parameter", "          x-go-type-skip-optional-pointer: false\n", "          x-go-type-skip-optional-pointer: false\n          x-hidden: true\n", "/paths/~1v1~1certifications/get/parameters/0/x-hidden:", "x-hidden is not read in a parameter"},
 		{"an extension of a schema", "      x-extensible-enum: [active]\n", "      x-extensible-enum: [active]\n      x-order: 1\n", "/components/schemas/LifecycleStatus/x-order:", "x-order is not read in a named schema"},

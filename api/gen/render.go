@@ -178,7 +178,7 @@ const (
 
 func renderOperations(services []*service, b *book) string {
 	grade := map[string]string{}
-	for _, c := range b.Operations {
+	for _, c := range b.Operations.Chapters {
 		for _, f := range c.Facts {
 			if f.Part == "scopes" {
 				grade[c.Title] = " (" + f.Grade + ")"

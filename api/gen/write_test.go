@@ -6,13 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	credkit "github.com/credkit/credkit-go"
 )
 
-// files reads every file below a folder.
+// files reads every file below a directory.
 func files(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -85,6 +86,7 @@ func TestAREADMEWithoutAPlaceForTheTableIsRefused(t *testing.T) {
 // TestBehaviourThatIsDescribedIsInTheTable changes a copy of the
 // specification; the generated table follows, by no other hand.
 func TestBehaviourThatIsDescribedIsInTheTable(t *testing.T) {
+	const meSource = "        source: https://docs.natecosmic.com/api-reference/me/current-user-and-granted-api-scopes\n"
 	for _, test := range []struct{ name, old, now, file, want string }{
 		{
 			"a scope of an operation", "            - certification_records:read\n", "            - certification_records:read\n            - organizations:read\n",
@@ -102,6 +104,10 @@ func TestBehaviourThatIsDescribedIsInTheTable(t *testing.T) {
 		},
 		{"a header that was seen to work", "            grade: inferred\n            source: https://docs.natecosmic.com/api-reference\n",
 			"            grade: observed\n            source: recording:create-twice\n", "api/EVIDENCE.md", "| observed | <recording:create-twice> |"},
+		{"the date of an operation", meSource, meSource + "        checked: '2026-11-24'\n", "api/EVIDENCE.md", "| response 200 | documented | as around it | 2026-11-24 |"},
+		{"the date of a response's header", "            source: https://docs.certn.co/api/faq\n          headers:\n", "            source: https://docs.certn.co/api/faq\n            checked: '2026-11-24'\n          headers:\n",
+			"api/EVIDENCE.md", "header `Retry-After` | inferred | <https://docs.certn.co/api/faq> | 2026-11-24 |"},
+		{"the date of a part that names no other", "  checked: '2026-11-22'\n", "  checked: '2026-11-21'\n", "api/EVIDENCE.md", "| 240 requests in 60s | documented | <https://docs.certn.co/api/faq> | 2026-11-21 |"},
 		{"the largest page", "maximum: 200", "maximum: 117", "api/cosmic/operations.gen.go", "MaxSize:         117"},
 		{"a paging member that is required", "      description: Where a list goes on.\n", "      description: Where a list goes on.\n      required: [has_more]\n",
 			"api/cosmic/operations.gen.go", `Required: [][]string{[]string{"page", "has_more"}}`},
@@ -124,9 +130,9 @@ func TestBehaviourThatIsDescribedIsInTheTable(t *testing.T) {
 	}
 }
 
-// TestEveryPartHasAGradeAndASource walks the specification once more, by
+// TestEveryPartHasAGradeASourceAndADate goes through the specification once more, by
 // another way than the generator does, and counts.
-func TestEveryPartHasAGradeAndASource(t *testing.T) {
+func TestEveryPartHasAGradeASourceAndADate(t *testing.T) {
 	dir, err := generate(t, credkit.Spec)
 	if err != nil {
 		t.Fatal(err)
@@ -135,17 +141,53 @@ func TestEveryPartHasAGradeAndASource(t *testing.T) {
 	rows := 0
 	for line := range strings.Lines(evidence) {
 		fields := strings.Split(line, "|")
-		if len(fields) != 5 || strings.Contains(line, "|---|") || strings.Contains(line, "| grade |") {
+		if len(fields) != 6 || strings.Contains(line, "|---|") || strings.Contains(line, "| grade |") {
 			continue
 		}
 		rows++
-		grade, source := strings.TrimSpace(fields[2]), strings.TrimSpace(fields[3])
-		if !strings.Contains(" observed documented inferred assumed ", " "+grade+" ") || source != "as around it" && !strings.HasPrefix(source, "<") {
-			t.Errorf("a part without grade or source: %s", line)
+		grade, source, checked := strings.TrimSpace(fields[2]), strings.TrimSpace(fields[3]), strings.TrimSpace(fields[4])
+		if !strings.HasPrefix(checked, "2026-11-2") || !strings.Contains(" observed documented inferred assumed ", " "+grade+" ") || source != "as around it" && !strings.HasPrefix(source, "<") {
+			t.Errorf("a part without grade, source or date: %s", line)
 		}
 	}
 	if want := parts(t); rows != want {
 		t.Errorf("%d parts have a row, the specification has %d", rows, want)
 	}
-	t.Logf("%d parts, each with its grade and source", rows)
+	t.Logf("%d parts, each with its grade, source and date", rows)
+}
+
+// A fact that nobody has checked for a year is listed by its source, and fails a
+// run only where that is asked for.
+func TestOldFactsAreListed(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "openapi.yaml")
+	if err := os.WriteFile(name, []byte(credkit.Spec), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	day := func(text string) time.Time {
+		at, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	for _, test := range []struct {
+		today string
+		fail  bool
+		want  []string
+	}{
+		{"2027-11-22", true, nil},
+		{"2027-11-23", true, []string{"2026-11-22  https://docs.certn.co/api/faq: 4 facts of certn, GET /api/v1/users/\n"}},
+		{"2027-11-23", false, nil},
+		{"2027-11-26", true, []string{"2026-11-25  https://docs.natecosmic.com/guides/oauth: 2 facts of cosmicOAuth\n"}},
+	} {
+		err := check(name, test.fail, day(test.today))
+		if (err != nil) != (test.want != nil) {
+			t.Errorf("on %s: %v", test.today, err)
+		}
+		for _, want := range test.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("on %s: no %q in:\n%v", test.today, want, err)
+			}
+		}
+	}
 }
