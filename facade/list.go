@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/api/wire"
 )
 
@@ -29,9 +30,11 @@ import (
 //
 // A List is a value to build on: its methods return changed copies. It is
 // safe for use by many goroutines. Methods of the clients make one, such as
-// [Cosmic.Certifications]; to range over the zero List is an error.
+// [Cosmic.Certifications], and [ListOf] one for tests; to range over the zero
+// List is an error.
 type List[T any] struct {
 	client  *client
+	fixed   []T // of ListOf, whose client has no service
 	id      OperationID
 	call    *callSettings
 	element func(*T) element // the model within an element
@@ -58,6 +61,43 @@ func newList[T any, P interface {
 	l := &List[T]{client: c, id: id, element: func(v *T) element { return P(v) }, request: request}
 	l.call, l.err = c.options(context.Background(), id, opts)
 	return l
+}
+
+// ListOf returns a list of the given values, in one page. It makes no request: it
+// is what a fake of a client returns in the tests of a program.
+func ListOf[T any](values ...T) *List[T] {
+	c := &client{service: &spec.Service{Name: "facade", Title: "ListOf"}}
+	return &List[T]{client: c, id: "ListOf", fixed: values}
+}
+
+// isFixed reports whether ListOf made the list.
+func (l *List[T]) isFixed() bool { return l.client != nil && l.request == nil && l.err == nil }
+
+// rangeFixed yields the values of ListOf that fit.
+func (l *List[T]) rangeFixed(ctx context.Context, yield func(T, error) bool) {
+	if err := l.client.usable(ctx, l.id); err != nil {
+		yield(*new(T), err)
+		return
+	}
+	for _, v := range l.fixed {
+		if err := ctx.Err(); err != nil {
+			yield(*new(T), l.client.failed(l.id, err))
+			return
+		}
+		if l.fits(v) && !yield(v, nil) {
+			return
+		}
+	}
+}
+
+// fits reports whether an element fits all matches.
+func (l *List[T]) fits(v T) bool {
+	for _, m := range l.matches {
+		if !m.matches(v) {
+			return false
+		}
+	}
+	return true
 }
 
 func (l *List[T]) change(f func(*List[T]) error) *List[T] {
@@ -92,10 +132,9 @@ func (l *List[T]) Where(matches ...Match[T]) *List[T] {
 // of the range.
 func (l *List[T]) PageSize(n int) *List[T] {
 	return l.change(func(l *List[T]) error {
-		op, _ := l.client.service.Operation(l.id)
-		most := op.Pagination.MaxSize
-		if most == 0 {
-			most = 1 << 30 // none is known
+		most := 1 << 30 // none is known
+		if op, ok := l.client.service.Operation(l.id); ok && op.Pagination.MaxSize > 0 {
+			most = op.Pagination.MaxSize
 		}
 		if n < 1 || n > most {
 			return fmt.Errorf("PageSize: %d is not between 1 and %d", n, most)
@@ -124,6 +163,10 @@ func (l *List[T]) From(resume string) *List[T] {
 // whole list.
 func (l *List[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		if l.isFixed() {
+			l.rangeFixed(ctx, yield)
+			return
+		}
 		p, err := l.pager(ctx)
 		if err != nil {
 			yield(*new(T), err)
@@ -159,6 +202,11 @@ type Page[T any] struct {
 // nothing is read ahead. An error ends the range.
 func (l *List[T]) Pages(ctx context.Context) iter.Seq2[Page[T], error] {
 	return func(yield func(Page[T], error) bool) {
+		if l.isFixed() {
+			items, err := l.Collect(ctx, len(l.fixed))
+			yield(Page[T]{Items: items}, err)
+			return
+		}
 		p, err := l.pager(ctx)
 		if err != nil {
 			yield(Page[T]{}, err)
@@ -193,7 +241,7 @@ func (l *List[T]) page(p *pager[T]) (page Page[T], err error) {
 			page.Bad = append(page.Bad, bad)
 		case err != nil:
 			return page, err
-		case p.matches(p.item):
+		case l.fits(p.item):
 			page.Items = append(page.Items, p.item)
 		}
 		if held += size; held > l.client.settings.maxElement {

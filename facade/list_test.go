@@ -489,3 +489,51 @@ func (d *drip) Read(p []byte) (int, error) {
 	}
 	return copy(p, text), nil
 }
+
+func TestListOfYieldsItsValues(t *testing.T) {
+	ada, grace := facade.User{}, facade.User{}
+	ada.Email, grace.Email = "ada@example.com", "grace@example.com"
+	users := facade.ListOf(ada, grace)
+	if got, err := users.PageSize(1).Collect(t.Context(), 2); err != nil || len(got) != 2 || got[0].Email != ada.Email {
+		t.Error(got, err)
+	}
+	if got, err := users.Where(facade.ByEmail(grace.Email)).First(t.Context()); err != nil || got.Email != grace.Email {
+		t.Error(got, err)
+	}
+	if got, err := users.Collect(t.Context(), 1); !errors.Is(err, facade.ErrTooMany) || len(got) != 1 {
+		t.Error(got, err)
+	}
+	pages := 0
+	for page, err := range users.Where(facade.ByEmail(ada.Email)).Pages(t.Context()) {
+		if pages++; err != nil || len(page.Items) != 1 || page.Resume != "" {
+			t.Error(page, err)
+		}
+	}
+	if pages != 1 {
+		t.Errorf("%d pages", pages)
+	}
+	for range users.All(t.Context()) {
+		break // no panic by a yield after the end
+	}
+	if got, err := facade.ListOf[facade.User]().Collect(t.Context(), 0); err != nil || len(got) != 0 {
+		t.Error(got, err)
+	}
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := users.Collect(ended, 2); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	for what, wrong := range map[string]*facade.List[facade.User]{
+		"an empty Match": users.Where(facade.Match[facade.User]{}), "no page size": users.PageSize(0), "a Resume": users.From("from elsewhere"),
+	} {
+		if _, err := wrong.Collect(t.Context(), 2); !errors.Is(err, facade.ErrInvalid) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	var facadeError *facade.Error
+	if _, err := users.Where(facade.ByEmail("nobody@example.com")).First(t.Context()); !errors.Is(err, facade.ErrNotFound) || !errors.As(err, &facadeError) {
+		t.Error(err)
+	}
+	t.Log(facadeError)
+}

@@ -85,15 +85,6 @@ func (l *List[T]) pager(ctx context.Context) (*pager[T], error) {
 	}, nil
 }
 
-func (p *pager[T]) matches(v T) bool {
-	for _, m := range p.list.matches {
-		if !m.matches(v) {
-			return false
-		}
-	}
-	return true
-}
-
 // readPage yields the elements of one page that fit, and reports whether the
 // range goes on.
 func (p *pager[T]) readPage(yield func(T, error) bool) bool {
@@ -109,7 +100,7 @@ func (p *pager[T]) readPage(yield func(T, error) bool) bool {
 			}
 			continue
 		}
-		if p.matches(p.item) && !yield(p.item, nil) {
+		if p.list.fits(p.item) && !yield(p.item, nil) {
 			return false
 		}
 	}

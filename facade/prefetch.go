@@ -120,7 +120,7 @@ func (q *queue[T]) fill(p *pager[T]) error {
 		}
 		next := row[T]{err: err, size: size}
 		if !mismatch {
-			if next.filtered = !p.matches(p.item); !next.filtered {
+			if next.filtered = !p.list.fits(p.item); !next.filtered {
 				next.value = p.item
 			}
 		}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/facade"
-	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -55,16 +54,11 @@ func start(t *testing.T, opts ...sandbox.Option) (*sandbox.Sandbox, *facade.Cosm
 		t.Fatal(err)
 	}
 	t.Cleanup(sb.Close)
-	token, err := sb.AccessToken("")
+	c, err := sb.Cosmic()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := facade.NewCosmic(auth.StaticToken(token), facade.WithBaseURL(sb.CosmicURL()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, secret := sb.CertnClient()
-	n, err := facade.NewCertn(auth.ClientCredentials(id, secret), facade.WithBaseURL(sb.CertnURL()))
+	n, err := sb.Certn()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,16 +183,8 @@ func TestEveryCallAgainstTheSandbox(t *testing.T) {
 
 func TestACallSurvivesTheSandboxsFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sb, err := sandbox.New(sandbox.WithCertificationCount(5))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer sb.Close()
-		token, err := sb.AccessToken("")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := facade.NewCosmic(auth.StaticToken(token), facade.WithBaseURL(sb.CosmicURL()), facade.WithHTTPClient(sb.Client()))
+		sb := sandbox.Test(t, sandbox.WithCertificationCount(5))
+		c, err := sb.Cosmic()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package facade_test
 
 import (
 	"errors"
-	"net/url"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -12,27 +11,13 @@ import (
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/auth/filestore"
-	"github.com/credkit/credkit-go/facade/auth/signin"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
-// signIn signs the sandbox's first user in, by the consent page.
-func signIn(t *testing.T, sb *sandbox.Sandbox, sessions *auth.Sessions, endpoint auth.Endpoint, key string) {
+// signIn signs the sandbox's first user in.
+func signIn(t *testing.T, sb *sandbox.Sandbox, sessions *auth.Sessions, key string) {
 	t.Helper()
-	app := auth.App{ClientID: sb.App().ClientID}
-	address, pending, err := signin.Begin(endpoint, app, sandbox.RedirectURI)
-	if err != nil {
-		t.Fatal(err)
-	}
-	back, err := sb.Approve(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u, err := url.Parse(back)
-	if err != nil {
-		t.Fatal(err)
-	}
-	grant, err := signin.Complete(t.Context(), endpoint, app, pending, u.Query())
+	grant, err := sb.Grant(sandbox.SignIn{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,22 +30,13 @@ func signIn(t *testing.T, sb *sandbox.Sandbox, sessions *auth.Sessions, endpoint
 // expiry and none refused; then the session ends, and a new sign-in heals it.
 func TestASessionLivesThroughADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sb, err := sandbox.New(sandbox.WithTokenLifetime(15*time.Minute), sandbox.WithCertificationCount(3))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer sb.Close()
-		sessions, err := auth.NewSessions(auth.NewMemoryStore(), auth.App{ClientID: sb.App().ClientID})
+		sb := sandbox.Test(t, sandbox.WithTokenLifetime(15*time.Minute), sandbox.WithCertificationCount(3))
+		sessions, err := auth.NewSessions(auth.NewMemoryStore(), sb.AuthApp())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = sessions.Close(t.Context()) }()
-		opts := []facade.Option{facade.WithBaseURL(sb.CosmicURL()), facade.WithHTTPClient(sb.Client())}
-		endpoint, err := facade.CosmicEndpoint(opts...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := facade.NewCosmic(sessions.Key("worker"), opts...)
+		c, err := facade.NewCosmic(sessions.Key("worker"), sb.CosmicOptions()...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +44,7 @@ func TestASessionLivesThroughADay(t *testing.T) {
 		if _, err := c.Me(t.Context()); !errors.As(err, &reauth) || !errors.Is(err, facade.ErrUnauthorized) {
 			t.Errorf("before the sign-in: %v", err)
 		}
-		signIn(t, sb, sessions, endpoint, "worker")
+		signIn(t, sb, sessions, "worker")
 		for range 24 * 60 {
 			if _, err := c.Certifications().Collect(t.Context(), 3); err != nil {
 				t.Fatal(err)
@@ -93,7 +69,7 @@ func TestASessionLivesThroughADay(t *testing.T) {
 		if _, err := c.Me(t.Context()); !errors.As(err, &reauth) || reauth.Code != "session_not_found" || reauth.Reason != auth.ReasonSignedOut {
 			t.Errorf("after the session's end: %v", err)
 		}
-		signIn(t, sb, sessions, endpoint, "worker")
+		signIn(t, sb, sessions, "worker")
 		if _, err := c.Me(t.Context()); err != nil {
 			t.Errorf("after a new sign-in: %v", err)
 		}
@@ -103,11 +79,7 @@ func TestASessionLivesThroughADay(t *testing.T) {
 // Ten programs on one Certn key and one folder, each with a store of its own,
 // hold one token and not ten.
 func TestTenProgramsOnOneKeyHoldOneToken(t *testing.T) {
-	sb, err := sandbox.Start(sandbox.WithCertnUserCount(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sb.Close()
+	sb := sandbox.Test(t, sandbox.WithCertnUserCount(1))
 	id, secret := sb.CertnClient()
 	dir := filepath.Join(t.TempDir(), "tokens")
 	var wg sync.WaitGroup
@@ -116,7 +88,7 @@ func TestTenProgramsOnOneKeyHoldOneToken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := facade.NewCertn(auth.ClientCredentials(id, secret, auth.WithTokenStore(store, "certn")), facade.WithBaseURL(sb.CertnURL()))
+		c, err := facade.NewCertn(auth.ClientCredentials(id, secret, auth.WithTokenStore(store, "certn")), sb.CertnOptions()...)
 		if err != nil {
 			t.Fatal(err)
 		}

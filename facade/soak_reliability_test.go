@@ -49,11 +49,7 @@ func TestReliabilitySoak(t *testing.T) {
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: callers}
 	opts := []facade.Option{facade.WithHTTPClient(&http.Client{Transport: transport, Timeout: 5 * time.Second}), facade.WithRetry(facade.RetryPolicy{FirstDelay: 5 * time.Millisecond}), facade.WithLimiter(nil)}
-	endpoint, err := facade.CosmicEndpoint(append(opts, facade.WithBaseURL(sb.CosmicURL()))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signIn(t, sb, sessions, endpoint, "worker")
+	signIn(t, sb, sessions, "worker")
 	cosmic, err := facade.NewCosmic(sessions.Key("worker"), append(opts, facade.WithBaseURL(sb.CosmicURL()))...)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,12 +56,9 @@ func (s *Sandbox) AccessToken(user string, scopes ...string) (string, error) {
 // SignInWith signs in without the consent page. The error is about an unknown
 // app or user, or a word that is no scope.
 func (s *Sandbox) SignInWith(in SignIn) (Tokens, error) {
-	app := &s.set.apps[0]
-	if in.ClientID != "" {
-		var ok bool
-		if app, ok = s.app(in.ClientID); !ok {
-			return Tokens{}, unknown("app", in.ClientID)
-		}
+	app, ok := s.app(cmp.Or(in.ClientID, s.set.apps[0].ClientID))
+	if !ok {
+		return Tokens{}, unknown("app", in.ClientID)
 	}
 	user, ok := s.user(in.User)
 	if !ok {

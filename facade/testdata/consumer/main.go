@@ -9,14 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"net/url"
 	"os"
 	"time"
 
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/auth/filestore"
-	"github.com/credkit/credkit-go/facade/auth/signin"
 	"github.com/credkit/credkit-go/facade/roster"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
@@ -28,7 +26,7 @@ func main() {
 }
 
 func run(ctx context.Context) (err error) {
-	sb, err := sandbox.Start()
+	sb, err := sandbox.New()
 	if err != nil {
 		return err
 	}
@@ -42,20 +40,22 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	app := auth.App{ClientID: sb.App().ClientID, ClientSecret: sb.App().ClientSecret}
-	sessions, err := auth.NewSessions(store, app)
+	sessions, err := auth.NewSessions(store, sb.AuthApp())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, sessions.Close(ctx)) }()
-	at := facade.WithBaseURL(sb.CosmicURL())
 	for _, worker := range []string{"worker-1", "worker-2"} {
-		if err := signIn(ctx, sb, sessions, app, worker, at); err != nil {
-			return fmt.Errorf("%s: %w", worker, err)
+		grant, err := sb.Grant(sandbox.SignIn{})
+		if err != nil {
+			return err
+		}
+		if err := sessions.SignIn(ctx, worker, grant); err != nil {
+			return err
 		}
 	}
 
-	cosmic, err := facade.NewCosmic(sessions.Key("worker-1"), at)
+	cosmic, err := facade.NewCosmic(sessions.Key("worker-1"), sb.CosmicOptions()...)
 	if err != nil {
 		return err
 	}
@@ -89,8 +89,7 @@ func run(ctx context.Context) (err error) {
 		fmt.Println("roster:", worker.Key, len(worker.Certifications))
 	}
 
-	id, secret := sb.CertnClient()
-	certn, err := facade.NewCertn(auth.ClientCredentials(id, secret), facade.WithBaseURL(sb.CertnURL()))
+	certn, err := sb.Certn()
 	if err != nil {
 		return err
 	}
@@ -100,28 +99,4 @@ func run(ctx context.Context) (err error) {
 	}
 	fmt.Println("user:", user.Name())
 	return nil
-}
-
-func signIn(ctx context.Context, sb *sandbox.Sandbox, sessions *auth.Sessions, app auth.App, key string, opts ...facade.Option) error {
-	endpoint, err := facade.CosmicEndpoint(opts...)
-	if err != nil {
-		return err
-	}
-	authorizeURL, pending, err := signin.Begin(endpoint, app, sandbox.RedirectURI)
-	if err != nil {
-		return err
-	}
-	back, err := sb.Approve(ctx, authorizeURL)
-	if err != nil {
-		return err
-	}
-	u, err := url.Parse(back)
-	if err != nil {
-		return err
-	}
-	grant, err := signin.Complete(ctx, endpoint, app, pending, u.Query())
-	if err != nil {
-		return err
-	}
-	return sessions.SignIn(ctx, key, grant)
 }
