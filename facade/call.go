@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/api/wire"
 	"github.com/credkit/credkit-go/facade/internal/transport"
 )
@@ -25,23 +26,23 @@ func (c *client) call(ctx context.Context, id OperationID, opts []CallOption, in
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkScopes(ctx, id); err != nil {
+	if err := c.checkScopes(ctx, s.operation); err != nil {
 		return nil, err
 	}
-	call := &transport.Call{Prepare: s.prepare}
-	r, err := c.send(ctx, id, s, call, func(ctx context.Context) (*http.Response, error) { return request(ctx, s) })
+	call := &transport.Call{Operation: s.operation, Prepare: s.prepare}
+	r, err := c.send(ctx, s, call, func(ctx context.Context) (*http.Response, error) { return request(ctx, s) })
 	if err != nil {
-		return nil, c.explainForbidden(err, id)
+		return nil, c.explainForbidden(err, s.operation)
 	}
 	if err := wire.Unmarshal(call.Body, into); err != nil {
-		return nil, r.unexpected(err)
+		return nil, r.failed(err)
 	}
 	return r, nil
 }
 
-// usable returns what makes any call of an operation impossible: a client that no
-// constructor made, or no context.
-func (c *client) usable(ctx context.Context, id OperationID) error {
+// checkUsable returns what makes any call of an operation impossible: a client
+// that no constructor made, or no context.
+func (c *client) checkUsable(ctx context.Context, id OperationID) error {
 	switch {
 	case c == nil:
 		return c.invalid(id, errors.New("this client is empty: make it with NewCosmic or NewCertn"))
@@ -53,23 +54,26 @@ func (c *client) usable(ctx context.Context, id OperationID) error {
 
 // options reads the options of one call.
 func (c *client) options(ctx context.Context, id OperationID, opts []CallOption) (*callSettings, error) {
-	if err := c.usable(ctx, id); err != nil {
+	if err := c.checkUsable(ctx, id); err != nil {
 		return nil, err
 	}
-	var s callSettings
+	op, ok := c.service.Operation(id)
+	if !ok {
+		return nil, c.invalid(id, fmt.Errorf("%s has no such operation", c.service.Title))
+	}
+	s := &callSettings{operation: op}
 	for i, opt := range opts {
-		err := fmt.Errorf("call option %d is nil", i)
-		if opt != nil {
-			err = opt(&s)
+		if opt == nil {
+			return nil, c.invalid(id, fmt.Errorf("call option %d is nil", i))
 		}
-		if err != nil {
+		if err := opt(s); err != nil {
 			return nil, c.invalid(id, err)
 		}
 	}
-	if op, ok := c.service.Operation(id); s.idempotencyKey != "" && (!ok || op.IdempotencyHeader == "") {
+	if s.idempotencyKey != "" && op.IdempotencyHeader == "" {
 		return nil, c.invalid(id, fmt.Errorf("WithIdempotencyKey: %s has no idempotency key", id))
 	}
-	return &s, nil
+	return s, nil
 }
 
 // prepare sets the headers of a request.
@@ -83,18 +87,14 @@ func (s *callSettings) prepare(req *http.Request) error {
 
 // send makes a request by a method of the generated client and returns a good
 // response, whose body the caller closes, or an error.
-func (c *client) send(ctx context.Context, id OperationID, s *callSettings, call *transport.Call,
+func (c *client) send(ctx context.Context, s *callSettings, call *transport.Call,
 	request func(context.Context) (*http.Response, error),
 ) (*result, error) {
-	op, ok := c.service.Operation(id)
-	if !ok {
-		return nil, c.invalid(id, fmt.Errorf("%s has no such operation", c.service.Title))
-	}
-	call.Operation = op
+	id := call.Operation.ID
 	start := time.Now()
 	resp, err := request(transport.WithCall(ctx, call)) //nolint:bodyclose // the caller's
-	if call.Request == nil {
-		return nil, c.invalid(id, err) // it could not be built
+	if call.Request == nil {                            // it could not be built, or Prepare refused it
+		return nil, c.invalid(id, err)
 	}
 	r := &result{client: c, call: call, resp: resp}
 	if s.response != nil {
@@ -131,4 +131,11 @@ func (c *client) invalid(id OperationID, err error) *Error {
 	e := c.newError(id, ErrInvalid)
 	e.Err = err
 	return e
+}
+
+// failed is a call that was not made, for a reason that is not its own: the
+// context ended, or there was no token.
+func (c *client) failed(op *spec.Operation, err error) *Error {
+	r := &result{client: c, call: &transport.Call{Operation: op}}
+	return r.failed(err)
 }

@@ -62,5 +62,5 @@ func (c *Certn) Users(opts ...CallOption) *List[User] {
 // There is no operation to get one: this reads the list until it is found.
 // Without one, the error is [ErrNotFound].
 func (c *Certn) FindUser(ctx context.Context, match Match[User], opts ...CallOption) (*User, error) {
-	return c.Users(opts...).find(ctx, match)
+	return c.Users(opts...).Where(match).First(ctx)
 }

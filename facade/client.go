@@ -29,8 +29,8 @@ type client struct {
 	source  auth.Source
 	session string // the key of the session that source is of; empty if it is of none
 	chain   transport.Handler
-	grant   *grant                                        // nil where the service has no scopes
-	getMe   func(context.Context) (*http.Response, error) // of the generated client; nil where there are no scopes
+	scopes  *scopeCache                                   // nil where the service has no scopes
+	getMe   func(context.Context) (*http.Response, error) // by this client's chain; nil where there are no scopes
 }
 
 func newClient(service *spec.Service, credentials auth.Credentials, opts []Option) (*client, error) {
@@ -87,6 +87,7 @@ func (c *client) with(credentials auth.Credentials) (*client, error) {
 		return nil, fmt.Errorf("facade: %s client: %w", c.service.Title, err)
 	}
 	other := *c
+	other.getMe = nil // it goes by c's chain
 	other.source, other.session = source, auth.SessionKey(source)
 	other.chain = transport.New(transport.Config{
 		Service:          c.service.Name,
@@ -103,7 +104,7 @@ func (c *client) with(credentials auth.Credentials) (*client, error) {
 		Observe:          other.observeCalls(),
 	})
 	if len(c.service.Scopes) > 0 {
-		other.grant = newGrant()
+		other.scopes = newScopeCache()
 	}
 	return &other, nil
 }

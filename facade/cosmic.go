@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/facade/auth"
 )
 
@@ -77,7 +78,7 @@ func (c *Cosmic) Me(ctx context.Context, opts ...CallOption) (*Me, error) {
 // current names, sorted; it asks the server once a token. An empty list can be
 // a first-party session, which may do anything.
 func (c *Cosmic) Scopes(ctx context.Context) ([]string, error) {
-	scopes, err := c.client.currentGrant(ctx)
+	scopes, err := c.client.currentScopes(ctx)
 	return slices.Clone(scopes), err
 }
 
@@ -87,18 +88,20 @@ func (c *Cosmic) Scopes(ctx context.Context) ([]string, error) {
 // grant cannot be had, its error comes back. An empty grant passes: it can be
 // a first-party session.
 func (c *Cosmic) Require(ctx context.Context, operations ...OperationID) error {
-	for _, id := range operations {
-		if _, ok := cosmic.Service.Operation(id); !ok {
+	needs := make([]*spec.Operation, len(operations))
+	for i, id := range operations {
+		op, ok := cosmic.Service.Operation(id)
+		if !ok {
 			return c.client.invalid(id, fmt.Errorf("COSMIC has no such operation; it has %v", c.Operations()))
 		}
+		needs[i] = op
 	}
-	have, err := c.client.currentGrant(ctx)
+	have, err := c.client.currentScopes(ctx)
 	if err != nil {
 		return err
 	}
-	for _, id := range operations {
-		op, _ := cosmic.Service.Operation(id)
-		if err := c.client.compareScopes(id, op.Scopes, have); err != nil {
+	for _, op := range needs {
+		if err := c.client.compareScopes(op, have); err != nil {
 			return err
 		}
 	}
@@ -127,7 +130,7 @@ func (c *Cosmic) Certifications(opts ...CallOption) *List[Certification] {
 // operation to get one: this reads the list until it is found. Without one,
 // the error is [ErrNotFound].
 func (c *Cosmic) FindCertification(ctx context.Context, match Match[Certification], opts ...CallOption) (*Certification, error) {
-	return c.Certifications(opts...).find(ctx, match)
+	return c.Certifications(opts...).Where(match).First(ctx)
 }
 
 // CreateCertification adds a certification to the token's own user and

@@ -34,7 +34,8 @@ var (
 	// JSON of another shape, a body that is cut off (see [ErrTruncated]).
 	ErrInvalidResponse = errors.New("invalid response")
 	// ErrTruncated: the connection broke, or the server closed it, before the
-	// response was complete. The data is not wrong: try again. It is also an
+	// response was complete. The data is not wrong: a call that only reads can be
+	// tried again; what a create asked for may have been done. It is also an
 	// ErrInvalidResponse, so look for it first.
 	ErrTruncated = fmt.Errorf("truncated response: %w", ErrInvalidResponse)
 	// ErrTooMany: a list has more elements, or pages, than were allowed.

@@ -85,3 +85,28 @@ func TestA403SaysWhatHelps(t *testing.T) {
 		})
 	}
 }
+
+// A response that was cut off has a status. After a create, the advice must
+// not be to try again: the service may have created it.
+func TestAResponseThatWasCutOff(t *testing.T) {
+	cut := reply{status: 201, body: `{"data":{"id":`, cut: true}
+	s := &script{replies: []reply{cut}}
+	_, err := newCosmic(t, s, unchecked).CreateCertification(t.Context(), facade.CertificationCreate{})
+	var e *facade.Error
+	if !errors.As(err, &e) || !errors.Is(err, facade.ErrTruncated) || e.Status != 201 || s.count() != 1 {
+		t.Errorf("%+v after %d requests", err, s.count())
+	}
+	if text := err.Error(); strings.Contains(text, "; try again") || !strings.Contains(text, "look before trying again") {
+		t.Errorf("advice after a create: %s", text)
+	}
+	once := facade.WithRetry(facade.RetryPolicy{MaxAttempts: 1})
+	_, err = newCosmic(t, &script{replies: []reply{{body: `{"user":`, cut: true}}}, once).Me(t.Context())
+	if !errors.As(err, &e) || e.Status != 200 || !strings.Contains(err.Error(), "; try again") {
+		t.Errorf("a read: %v", err)
+	}
+	large := jsonReply(`{"user":{"email":"` + strings.Repeat("x", 2<<20) + `"}}`)
+	_, err = newCosmic(t, &script{replies: []reply{large}}).Me(t.Context())
+	if !errors.As(err, &e) || e.Status != 200 || !errors.Is(err, facade.ErrInvalidResponse) {
+		t.Errorf("a response that is too large: %v", err)
+	}
+}

@@ -174,3 +174,19 @@ func TestAnErrorMatchesItsCauses(t *testing.T) {
 		}
 	})
 }
+
+// A session without a sign-in takes no request to find that out, so its scopes
+// are asked for as soon as somebody has signed in.
+func TestScopesAreCheckedAfterASignInAtOnce(t *testing.T) {
+	source := &rotating{}
+	s := &script{me: `{"scopes":["job_roles:read"]}`, replies: []reply{jsonReply(`{"data":[]}`)}}
+	c := newCosmicFor(t, s, source)
+	if _, err := c.Certifications().Collect(t.Context(), 1); !errors.Is(err, facade.ErrUnauthorized) {
+		t.Fatal(err)
+	}
+	source.set("one")
+	var scope *facade.ScopeError
+	if _, err := c.Certifications().Collect(t.Context(), 1); !errors.As(err, &scope) || scope.Refused || s.count() != 0 {
+		t.Errorf("%v after %d requests", err, s.count())
+	}
+}

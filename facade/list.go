@@ -67,7 +67,8 @@ func newList[T any, P interface {
 // is what a fake of a client returns in the tests of a program.
 func ListOf[T any](values ...T) *List[T] {
 	c := &client{service: &spec.Service{Name: "facade", Title: "ListOf"}}
-	return &List[T]{client: c, id: "ListOf", fixed: values}
+	call := &callSettings{operation: &spec.Operation{ID: "ListOf"}}
+	return &List[T]{client: c, id: call.operation.ID, call: call, fixed: values}
 }
 
 // isFixed reports whether ListOf made the list.
@@ -75,13 +76,13 @@ func (l *List[T]) isFixed() bool { return l.client != nil && l.request == nil &&
 
 // rangeFixed yields the values of ListOf that fit.
 func (l *List[T]) rangeFixed(ctx context.Context, yield func(T, error) bool) {
-	if err := l.client.usable(ctx, l.id); err != nil {
+	if err := l.client.checkUsable(ctx, l.id); err != nil {
 		yield(*new(T), err)
 		return
 	}
 	for _, v := range l.fixed {
 		if err := ctx.Err(); err != nil {
-			yield(*new(T), l.client.failed(l.id, err))
+			yield(*new(T), l.client.failed(l.call.operation, err))
 			return
 		}
 		if l.fits(v) && !yield(v, nil) {
@@ -103,7 +104,7 @@ func (l *List[T]) fits(v T) bool {
 func (l *List[T]) change(f func(*List[T]) error) *List[T] {
 	changed := *l
 	if changed.err == nil {
-		changed.err = l.client.usable(context.Background(), l.id)
+		changed.err = l.client.checkUsable(context.Background(), l.id)
 	}
 	if changed.err == nil {
 		if err := f(&changed); err != nil {
@@ -132,9 +133,9 @@ func (l *List[T]) Where(matches ...Match[T]) *List[T] {
 // of the range.
 func (l *List[T]) PageSize(n int) *List[T] {
 	return l.change(func(l *List[T]) error {
-		most := 1 << 30 // none is known
-		if op, ok := l.client.service.Operation(l.id); ok && op.Pagination.MaxSize > 0 {
-			most = op.Pagination.MaxSize
+		most := l.call.operation.Pagination.MaxSize
+		if most == 0 {
+			most = 1 << 30 // none is known
 		}
 		if n < 1 || n > most {
 			return fmt.Errorf("PageSize: %d is not between 1 and %d", n, most)
@@ -332,9 +333,4 @@ func (l *List[T]) tooMany(format string, bound any) *Error {
 	e := l.client.newError(l.id, ErrTooMany)
 	e.Message = fmt.Sprintf(format, bound)
 	return e
-}
-
-// find returns the first element that matches.
-func (l *List[T]) find(ctx context.Context, match Match[T]) (*T, error) {
-	return l.Where(match).First(ctx)
 }

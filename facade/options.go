@@ -295,6 +295,7 @@ func WithMaxPages(pages int) Option {
 type CallOption func(*callSettings) error
 
 type callSettings struct {
+	operation      *spec.Operation
 	response       *Response
 	header         http.Header
 	idempotencyKey string

@@ -65,17 +65,17 @@ func (l *List[T]) pager(ctx context.Context) (*pager[T], error) {
 	if l.err != nil {
 		return nil, l.err
 	}
-	if err := l.client.usable(ctx, l.id); err != nil {
+	if err := l.client.checkUsable(ctx, l.id); err != nil {
 		return nil, err
 	}
 	if l.call.response != nil {
 		*l.call.response = Response{}
 	}
-	if err := l.client.checkScopes(ctx, l.id); err != nil {
+	op := l.call.operation
+	if err := l.client.checkScopes(ctx, op); err != nil {
 		return nil, err
 	}
-	op, ok := l.client.service.Operation(l.id)
-	if !ok || op.Pagination.Style == spec.PageNone {
+	if op.Pagination.Style == spec.PageNone {
 		return nil, l.client.invalid(l.id, errors.New("this operation is no list"))
 	}
 	return &pager[T]{
@@ -169,13 +169,15 @@ func (p *pager[T]) next() (int64, error) {
 	}
 }
 
-// retryPage handles the error that reading a page ended in: it returns nil if the page
-// is to be asked for again, because its response was cut off.
+// retryPage handles the error that reading a page ended in: it returns nil if
+// the page is to be asked for again, because its response was cut off. This is
+// above the retries of package transport, which has handed the response over by
+// then: the request for a page may be sent MaxAttempts times in each of them.
 func (p *pager[T]) retryPage(err error) error {
 	if p.body.failed != nil { // the decoding error is a consequence
 		err = p.body.failed
 	}
-	failed := p.result.readError(err)
+	failed := p.result.failed(err)
 	p.close()
 	var unexpected *wire.Error
 	var large *safehttp.TooLargeError
@@ -186,7 +188,7 @@ func (p *pager[T]) retryPage(err error) error {
 	gaveUp, ended := p.retries.Wait(p.ctx)
 	switch {
 	case ended != nil:
-		return c.failed(p.list.id, ended)
+		return c.failed(p.list.call.operation, ended)
 	case gaveUp != "":
 		failed.note = gaveUp
 		return failed
@@ -227,7 +229,7 @@ func (p *pager[T]) open() error {
 	if p.pages == l.client.settings.maxPages && !again {
 		return l.tooMany("the list has more than %d pages: raise the bound with WithMaxPages", p.pages)
 	}
-	call := &transport.Call{Stream: true, Prepare: func(req *http.Request) error {
+	call := &transport.Call{Operation: l.call.operation, Stream: true, Prepare: func(req *http.Request) error {
 		if p.first == nil {
 			p.first = req.URL
 			if l.from.query != "" {
@@ -245,9 +247,9 @@ func (p *pager[T]) open() error {
 		p.query = req.URL.RawQuery
 		return l.call.prepare(req)
 	}}
-	r, err := l.client.send(p.ctx, l.id, l.call, call, func(ctx context.Context) (*http.Response, error) { return l.request(ctx, l.size) })
+	r, err := l.client.send(p.ctx, l.call, call, func(ctx context.Context) (*http.Response, error) { return l.request(ctx, l.size) })
 	if err != nil {
-		return l.client.explainForbidden(err, l.id)
+		return l.client.explainForbidden(err, l.call.operation)
 	}
 	if !again {
 		p.pages++
@@ -276,7 +278,7 @@ func (p *pager[T]) endPage() error {
 		}
 	}
 	if err != nil {
-		failed := p.result.unexpected(err)
+		failed := p.result.failed(err)
 		p.close()
 		return failed
 	}
@@ -343,7 +345,7 @@ func (p *pager[T]) nextQuery() (string, error) {
 	}
 	values, err := url.ParseQuery(p.query)
 	if err != nil {
-		return "", err
+		return "", &wire.Error{Problem: "the query of the page cannot be read: " + safehttp.Redact(err.Error())}
 	}
 	values.Set(p.paging.CursorParameter, r.Next)
 	return values.Encode(), nil

@@ -104,7 +104,7 @@ func (q *queue[T]) fill(p *pager[T]) error {
 			q.waitForRoom()
 		}
 		if q.ctx.Err() != nil {
-			return p.list.client.failed(p.list.id, transport.ContextError(q.ctx))
+			return p.list.client.failed(p.list.call.operation, transport.ContextError(q.ctx))
 		}
 		size, err := p.next()
 		if errors.Is(err, errPageEnd) {

@@ -185,7 +185,7 @@ func TestANetworkErrorNamesHostAndCause(t *testing.T) {
 	for _, cause := range []string{"EOF", "dial tcp 10.0.0.1:443: connect: connection refused", "proxyconnect tcp: EOF", "tls: failed to verify certificate: x509: certificate signed by unknown authority"} {
 		synctest.Test(t, func(t *testing.T) {
 			_, err := newCosmic(t, &script{replies: []reply{{err: errors.New(cause)}}}).Me(t.Context())
-			if err == nil || !strings.Contains(err.Error(), "no response from cosmic.test: "+cause) {
+			if err == nil || !strings.Contains(err.Error(), "no complete response from cosmic.test: "+cause) {
 				t.Errorf("%v", err)
 			}
 		})

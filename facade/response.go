@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/credkit/credkit-go/api/spec"
 	"github.com/credkit/credkit-go/api/wire"
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/internal/safehttp"
@@ -42,7 +43,8 @@ func (r *result) newError() *Error {
 // secrets redact what the response says: a server may repeat the token.
 func (r *result) secrets() safehttp.Secrets { return safehttp.NewSecrets(r.call.Token.Value()) }
 
-// failed is a call without a complete response.
+// failed is a call without a complete response, or whose response is not what
+// the operation returns.
 func (r *result) failed(err error) *Error {
 	e := r.newError()
 	e.Err = err
@@ -50,6 +52,7 @@ func (r *result) failed(err error) *Error {
 	var reauth *auth.ReauthError
 	var token *auth.TokenError
 	var large *safehttp.TooLargeError
+	var unexpected *wire.Error
 	switch {
 	case errors.As(err, &limit):
 		e.kind = ErrRateLimited
@@ -67,39 +70,24 @@ func (r *result) failed(err error) *Error {
 	case errors.As(err, &large):
 		e.kind = ErrInvalidResponse
 		e.Message = "raise the bound with WithMaxResponseBytes if such a response is right"
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &unexpected):
+		e.kind = ErrInvalidResponse
+		e.Message = "the response is not what this operation returns"
+		e.Err = r.secrets().RedactError(err) // it names members as the server does
+	case !errors.Is(err, io.ErrUnexpectedEOF):
+		// The cause says it all.
+	case r.call.Body == nil:
 		e.kind = ErrTruncated
 		e.Message = "the response was cut off: the connection broke; try again"
+		if r.call.Operation.Retry != spec.RetrySafe {
+			e.Message = "the response was cut off: the connection broke; the service may have done what was asked: look before trying again"
+		}
+	case len(r.call.Body) == 0:
+		e.kind, e.Message = ErrInvalidResponse, "the response is empty"
+	default: // complete as HTTP has it
+		e.kind, e.Message = ErrInvalidResponse, "the JSON of the response ends early"
 	}
 	return e
-}
-
-// unexpected is a response that is not what the operation returns.
-func (r *result) unexpected(err error) *Error {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		e := r.failed(err)
-		if r.call.Body != nil { // complete as HTTP has it: it is the JSON that ends early
-			e.kind, e.Message = ErrInvalidResponse, "the JSON of the response ends early"
-		}
-		if r.call.Body != nil && len(r.call.Body) == 0 {
-			e.Message = "the response is empty"
-		}
-		return e
-	}
-	e := r.newError()
-	e.kind = ErrInvalidResponse
-	e.Message = "the response is not what this operation returns"
-	e.Err = r.secrets().RedactError(err) // it names members as the server does
-	return e
-}
-
-// readError turns an error met while a body is read into an Error.
-func (r *result) readError(err error) *Error {
-	var unexpected *wire.Error
-	if errors.As(err, &unexpected) {
-		return r.unexpected(err)
-	}
-	return r.failed(err)
 }
 
 // check looks at the status and the content type of a response. An error
@@ -113,7 +101,7 @@ func (r *result) check() error {
 	e.kind = kindOf(status)
 	e.RetryAfter, _ = safehttp.RetryAfter(r.resp.Header, time.Now())
 	if status == http.StatusForbidden {
-		e.have, _ = r.client.grant.forToken(r.call.Token)
+		e.have, _ = r.client.scopes.forToken(r.call.Token)
 	}
 	if status >= 300 && status < 400 {
 		e.kind = ErrInvalidResponse

@@ -15,8 +15,8 @@ import (
 	"github.com/credkit/credkit-go/facade/internal/transport"
 )
 
-// grant remembers which scopes a session has.
-type grant struct {
+// scopeCache remembers which scopes a session has.
+type scopeCache struct {
 	fetching chan struct{} // holds one: who has it asks the server
 
 	mu            sync.Mutex
@@ -27,18 +27,18 @@ type grant struct {
 }
 
 const (
-	// grantTimeout bounds how long a call waits for its grant: after that the
+	// scopesTimeout bounds how long a call waits for its grant: after that the
 	// server decides.
-	grantTimeout = 10 * time.Second
-	// grantCooldown is how long nobody asks again for a grant that could not be
+	scopesTimeout = 10 * time.Second
+	// scopesCooldown is how long nobody asks again for a grant that could not be
 	// had.
-	grantCooldown = 30 * time.Second
+	scopesCooldown = 30 * time.Second
 )
 
-func newGrant() *grant { return &grant{fetching: make(chan struct{}, 1)} }
+func newScopeCache() *scopeCache { return &scopeCache{fetching: make(chan struct{}, 1)} }
 
 // lock waits until nobody else asks for the grant; unlock lets the next one.
-func (g *grant) lock(ctx context.Context) error {
+func (g *scopeCache) lock(ctx context.Context) error {
 	select {
 	case g.fetching <- struct{}{}:
 		return nil
@@ -47,17 +47,17 @@ func (g *grant) lock(ctx context.Context) error {
 	}
 }
 
-func (g *grant) unlock() { <-g.fetching }
+func (g *scopeCache) unlock() { <-g.fetching }
 
 // last returns the scopes that were remembered last, of whichever token.
-func (g *grant) last() (scopes []string, known bool) {
+func (g *scopeCache) last() (scopes []string, known bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.scopes, g.known
 }
 
 // forToken returns the scopes of token, if they are the ones remembered.
-func (g *grant) forToken(token auth.Token) (scopes []string, known bool) {
+func (g *scopeCache) forToken(token auth.Token) (scopes []string, known bool) {
 	if g == nil { // the service has no scopes
 		return nil, false
 	}
@@ -70,25 +70,25 @@ func (g *grant) forToken(token auth.Token) (scopes []string, known bool) {
 }
 
 // coolingDown reports whether the grant could not be had a moment ago.
-func (g *grant) coolingDown() bool {
+func (g *scopeCache) coolingDown() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return time.Now().Before(g.cooldownUntil)
 }
 
-func (g *grant) coolDown() {
+func (g *scopeCache) coolDown() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.cooldownUntil = time.Now().Add(grantCooldown)
+	g.cooldownUntil = time.Now().Add(scopesCooldown)
 }
 
-func (g *grant) remember(token auth.Token, scopes []string) {
+func (g *scopeCache) remember(token auth.Token, scopes []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.known, g.token, g.scopes, g.cooldownUntil = true, token, scopes, time.Time{}
 }
 
-func (g *grant) forget() {
+func (g *scopeCache) forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.known, g.token, g.scopes = false, auth.Token{}, nil
@@ -98,44 +98,37 @@ func (g *grant) forget() {
 // remembered grant may let a call through; before one is refused, the grant of
 // the current token is fetched. An empty grant, or none to be had, leaves it to
 // the server.
-func (c *client) checkScopes(ctx context.Context, id OperationID) error {
-	op, ok := c.service.Operation(id)
-	if c.grant == nil || c.settings.scopeCheck == CheckNever || !ok || len(op.Scopes) == 0 {
+func (c *client) checkScopes(ctx context.Context, op *spec.Operation) error {
+	if c.scopes == nil || c.settings.scopeCheck == CheckNever || len(op.Scopes) == 0 {
 		return nil
 	}
-	have, known := c.grant.last()
+	have, known := c.scopes.last()
 	if known && len(missing(op.Scopes, have)) == 0 {
 		return nil
 	}
-	have, err := c.grantFor(ctx)
+	have, err := c.patientScopes(ctx)
 	switch {
 	case ctx.Err() != nil:
-		err = c.failed(id, transport.ContextError(ctx))
+		err = c.failed(op, transport.ContextError(ctx))
 	case err != nil:
 		return nil //nolint:nilerr // without a grant the server decides
 	default:
-		err = c.compareScopes(id, op.Scopes, have)
+		err = c.compareScopes(op, have)
 	}
 	if err != nil {
-		c.observeUnsent(ctx, id, err)
+		c.observeUnsent(ctx, op.ID, err)
 	}
 	return err
 }
 
 // compareScopes returns a *ScopeError if a scope is missing. An empty grant
 // lets the server decide: it can be a first-party session.
-func (c *client) compareScopes(id OperationID, need, have []string) error {
-	lacks := missing(need, have)
+func (c *client) compareScopes(op *spec.Operation, have []string) error {
+	lacks := missing(op.Scopes, have)
 	if len(have) == 0 || len(lacks) == 0 {
 		return nil
 	}
-	return &ScopeError{Operation: id, SessionKey: c.session, Need: slices.Clone(need), Have: slices.Clone(have), Missing: lacks}
-}
-
-// failed is a call that was not made, for a reason that is not its own.
-func (c *client) failed(id OperationID, err error) *Error {
-	r := &result{client: c, call: &transport.Call{Operation: &spec.Operation{ID: id}}}
-	return r.failed(err)
+	return &ScopeError{Operation: op.ID, SessionKey: c.session, Need: slices.Clone(op.Scopes), Have: slices.Clone(have), Missing: lacks}
 }
 
 func missing(need, have []string) (lacks []string) {
@@ -147,51 +140,58 @@ func missing(need, have []string) (lacks []string) {
 	return lacks
 }
 
-// errNoGrant says that the grant could not be had a moment ago.
-var errNoGrant = errors.New("the grant could not be had")
+// errNoScopes says that the scopes could not be had a moment ago.
+var errNoScopes = errors.New("the scopes of the token could not be had")
 
-// grantFor is currentGrant for a call that does not depend on it: it waits a
+// patientScopes is currentScopes for a call that does not depend on it: it waits a
 // little while, and not again soon after the grant could not be had.
-func (c *client) grantFor(ctx context.Context) ([]string, error) {
-	if c.grant.coolingDown() {
-		return nil, errNoGrant
+func (c *client) patientScopes(ctx context.Context) ([]string, error) {
+	if c.scopes.coolingDown() {
+		return nil, errNoScopes
 	}
-	patient, cancel := context.WithTimeout(ctx, grantTimeout)
+	patient, cancel := context.WithTimeout(ctx, scopesTimeout)
 	defer cancel()
-	if err := c.grant.lock(patient); err != nil {
+	if err := c.scopes.lock(patient); err != nil {
 		return nil, err
 	}
-	defer c.grant.unlock()
-	if c.grant.coolingDown() { // the one before has tried
-		return nil, errNoGrant
+	defer c.scopes.unlock()
+	if c.scopes.coolingDown() { // the one before has tried
+		return nil, errNoScopes
 	}
-	have, err := c.fetchGrant(patient)
-	if err != nil && ctx.Err() == nil {
-		c.grant.coolDown()
+	have, err := c.fetchScopes(patient)
+	var reauth *auth.ReauthError // takes no request, and a new sign-in ends it
+	if err != nil && ctx.Err() == nil && !errors.As(err, &reauth) {
+		c.scopes.coolDown()
 	}
 	return have, err
 }
 
-// currentGrant returns the scopes of the token that would be sent now, from
-// memory or from the server.
-func (c *client) currentGrant(ctx context.Context) ([]string, error) {
-	if err := c.usable(ctx, cosmic.OpGetMe); err != nil {
-		return nil, err
-	}
-	if err := c.grant.lock(ctx); err != nil {
-		return nil, c.failed(cosmic.OpGetMe, err)
-	}
-	defer c.grant.unlock()
-	return c.fetchGrant(ctx)
+// whoami is the operation that tells the scopes of a token.
+func (c *client) whoami() *spec.Operation {
+	op, _ := c.service.Operation(cosmic.OpGetMe)
+	return op
 }
 
-// fetchGrant does the work of currentGrant; one caller at a time.
-func (c *client) fetchGrant(ctx context.Context) ([]string, error) {
+// currentScopes returns the scopes of the token that would be sent now, from
+// memory or from the server.
+func (c *client) currentScopes(ctx context.Context) ([]string, error) {
+	if err := c.checkUsable(ctx, cosmic.OpGetMe); err != nil {
+		return nil, err
+	}
+	if err := c.scopes.lock(ctx); err != nil {
+		return nil, c.failed(c.whoami(), err)
+	}
+	defer c.scopes.unlock()
+	return c.fetchScopes(ctx)
+}
+
+// fetchScopes does the work of currentScopes; one caller at a time.
+func (c *client) fetchScopes(ctx context.Context) ([]string, error) {
 	token, err := c.source.Token(ctx)
 	if err != nil {
-		return nil, c.failed(cosmic.OpGetMe, err)
+		return nil, c.failed(c.whoami(), err)
 	}
-	if scopes, known := c.grant.forToken(token); known {
+	if scopes, known := c.scopes.forToken(token); known {
 		return scopes, nil
 	}
 	me, err := c.me(ctx, cosmic.OpGetMe, nil)
@@ -210,9 +210,9 @@ func (c *client) me(ctx context.Context, id OperationID, opts []CallOption) (*Me
 	}
 	if me.User.ID == (UUID{}) && me.User.Email == "" && me.Scopes == nil && me.Organizations == nil &&
 		me.OrganizationMemberships == nil && me.AccessibleMemberIDs == nil {
-		return nil, r.unexpected(&wire.Error{Problem: "response has no user"})
+		return nil, r.failed(&wire.Error{Problem: "response has no user"})
 	}
-	c.grant.remember(r.call.Token, c.scopesOf(me))
+	c.scopes.remember(r.call.Token, c.scopesOf(me))
 	return me, nil
 }
 
@@ -227,17 +227,13 @@ func (c *client) scopesOf(me *Me) []string {
 }
 
 // explainForbidden gives a 403 its scopes: which were needed, which were there.
-func (c *client) explainForbidden(err error, id OperationID) error {
+func (c *client) explainForbidden(err error, op *spec.Operation) error {
 	e, ok := err.(*Error) //nolint:errorlint // only a response's own error, not one within another
-	if !ok || e.Status != http.StatusForbidden || c.grant == nil {
+	if !ok || e.Status != http.StatusForbidden || c.scopes == nil {
 		return err
 	}
-	c.grant.forget()
-	op, found := c.service.Operation(id)
-	if !found {
-		return err
-	}
-	s := &ScopeError{Operation: id, SessionKey: c.session, Need: slices.Clone(op.Scopes), Refused: true, Err: e}
+	c.scopes.forget()
+	s := &ScopeError{Operation: op.ID, SessionKey: c.session, Need: slices.Clone(op.Scopes), Refused: true, Err: e}
 	if len(e.have) > 0 {
 		s.Have, s.Missing = slices.Clone(e.have), missing(op.Scopes, e.have)
 	}

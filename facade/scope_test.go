@@ -53,6 +53,9 @@ func (r *rotating) Source(auth.Endpoint) (auth.Source, error) { return r, nil }
 func (r *rotating) Token(context.Context) (auth.Token, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.token == "" { // nobody is signed in
+		return auth.Token{}, &auth.ReauthError{Key: "worker-42"}
+	}
 	return auth.NewToken(r.token, time.Time{}), nil
 }
 

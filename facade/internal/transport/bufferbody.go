@@ -10,7 +10,8 @@ import (
 )
 
 // bufferBody reads a good response that is not streamed within the attempt, so that
-// one which is cut off counts as no response and can be asked for again.
+// one which is cut off counts as no response and can be asked for again. Its
+// status and header come back with the error.
 func bufferBody(next Handler, limit int64) Handler {
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
 		resp, err := next(ctx, call)
@@ -28,10 +29,11 @@ func bufferBody(next Handler, limit int64) Handler {
 			resp.Body = buffered
 			return resp, nil
 		case errors.As(err, &large), ctx.Err() != nil:
-			return nil, err
 		default:
-			return nil, &NetworkError{Host: call.Request.URL.Host, Err: err}
+			err = &NetworkError{Host: call.Request.URL.Host, Err: err}
 		}
+		resp.Body = http.NoBody
+		return resp, err
 	}
 }
 

@@ -27,7 +27,7 @@ func (e *NetworkError) Error() string {
 	if e.Unsent {
 		return "the request to " + e.Host + " could not be sent: " + cause
 	}
-	return "no response from " + e.Host + ": " + cause
+	return "no complete response from " + e.Host + ": " + cause
 }
 
 // abridged is a text without its middle if it is long. The end of the error of
@@ -63,12 +63,12 @@ func (e *TimeoutError) Unwrap() error { return os.ErrDeadlineExceeded }
 // send makes one request, under a timeout of its own.
 func send(client *http.Client, timeout time.Duration, userAgent string) Handler {
 	product := []string{userAgent}
-	roundTrip, private := client.Do, true
+	roundTrip := client.Do
 	if client.Jar == nil { // then http.Client does nothing for a request that is not redirected
 		roundTrip = client.Transport.RoundTrip
-		_, private = client.Transport.(*http.Transport)
-		private = !private
 	}
+	_, standard := client.Transport.(*http.Transport)
+	private := client.Jar != nil || !standard
 	return func(ctx context.Context, call *Call) (*http.Response, error) {
 		if userAgent != "" && call.Request.Header["User-Agent"] == nil {
 			call.Request.Header["User-Agent"] = product

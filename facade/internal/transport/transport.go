@@ -1,9 +1,9 @@
 // Package transport is the chain that every call of the facade goes through,
 // one concern a file. From the caller to the network:
 //
-//	retry → buffer → authorize → origin → limit → log → the caller's middleware → http
+//	retry → buffer → authorize → origin → limit → replace an expired token → log → observe → the caller's middleware → http
 //
-// What is refused on the way takes no turn under the limit: a call without a
+// What is refused before the limit takes no turn under it: a call without a
 // token, or to another origin. Each request takes one: a retry, and the replay
 // after a 401.
 package transport
