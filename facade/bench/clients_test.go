@@ -1,4 +1,4 @@
-package main
+package main_test
 
 import (
 	"context"
@@ -16,49 +16,40 @@ import (
 	"github.com/credkit/credkit-go/facade/bench/stock"
 )
 
-// peer is one client of COSMIC, its list and its smallest call.
-type peer struct {
-	name string
+// client is one client of COSMIC: its list and its smallest call.
+type client struct {
+	name string // in the names of the benchmarks
 	list func(ctx context.Context) (rows int, err error)
 	me   func(ctx context.Context) error
 }
 
-// The names of the peers in the table.
-const (
-	ours      = "credkit"
-	generated = "generated client"
-	byOgen    = "ogen"
-	byHand    = "by hand"
-	byGoJSON  = "by hand with go-json"
-)
-
-// target is the server that the peers talk to.
+// target is the server that the clients talk to.
 type target struct {
-	base   string
-	token  string
-	client *http.Client
+	base  string
+	token string
+	http  *http.Client
 }
 
-// peers returns all contestants, ours first.
-func peers(t target) ([]peer, error) {
-	var all []peer
-	for _, make := range []func(target) (peer, error){credkit, oapiCodegen, ogenClient, handWritten, goJSON} {
-		p, err := make(t)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, p)
+// clients returns all of them, ours first.
+func clients(t target) []client {
+	return []client{
+		credkit(t), generated(t), byOgen(t),
+		byHand(t, "hand", func(r io.Reader, into any) error { return json.NewDecoder(r).Decode(into) }),
+		byHand(t, "go-json", func(r io.Reader, into any) error {
+			body, err := io.ReadAll(r)
+			if err != nil {
+				return err
+			}
+			return gojson.Unmarshal(body, into)
+		}),
 	}
-	return all, nil
 }
 
-func credkit(t target) (peer, error) {
-	c, err := facade.NewCosmic(auth.StaticToken(t.token), facade.WithBaseURL(t.base), facade.WithHTTPClient(t.client))
-	if err != nil {
-		return peer{}, err
-	}
-	return peer{
-		name: ours,
+func credkit(t target) client {
+	c, err := facade.NewCosmic(auth.StaticToken(t.token), facade.WithBaseURL(t.base), facade.WithHTTPClient(t.http))
+	must(err)
+	return client{
+		name: "credkit",
 		list: func(ctx context.Context) (rows int, err error) {
 			for _, err := range c.Certifications().All(ctx) {
 				if err != nil {
@@ -72,20 +63,18 @@ func credkit(t target) (peer, error) {
 			_, err := c.Me(ctx)
 			return err
 		},
-	}, nil
+	}
 }
 
-func oapiCodegen(t target) (peer, error) {
+func generated(t target) client {
 	bearer := func(_ context.Context, req *http.Request) error {
 		req.Header.Set("Authorization", "Bearer "+t.token)
 		return nil
 	}
-	c, err := stock.NewClientWithResponses(t.base, stock.WithHTTPClient(t.client), stock.WithRequestEditorFn(bearer))
-	if err != nil {
-		return peer{}, err
-	}
-	return peer{
-		name: generated,
+	c, err := stock.NewClientWithResponses(t.base, stock.WithHTTPClient(t.http), stock.WithRequestEditorFn(bearer))
+	must(err)
+	return client{
+		name: "generated",
 		list: func(ctx context.Context) (int, error) {
 			response, err := c.ListCertificationsWithResponse(ctx, &stock.ListCertificationsParams{})
 			if err != nil {
@@ -103,7 +92,7 @@ func oapiCodegen(t target) (peer, error) {
 			}
 			return err
 		},
-	}, nil
+	}
 }
 
 // bearer gives ogen's client the token.
@@ -119,13 +108,11 @@ func (b bearer) CertnOAuth(context.Context, ogen.OperationName) (ogen.CertnOAuth
 	return ogen.CertnOAuth{Token: string(b)}, nil
 }
 
-func ogenClient(t target) (peer, error) {
-	c, err := ogen.NewClient(t.base, bearer(t.token), ogen.WithClient(t.client))
-	if err != nil {
-		return peer{}, err
-	}
-	return peer{
-		name: byOgen,
+func byOgen(t target) client {
+	c, err := ogen.NewClient(t.base, bearer(t.token), ogen.WithClient(t.http))
+	must(err)
+	return client{
+		name: "ogen",
 		list: func(ctx context.Context) (int, error) {
 			response, err := c.ListCertifications(ctx, ogen.ListCertificationsParams{})
 			if err != nil {
@@ -144,31 +131,17 @@ func ogenClient(t target) (peer, error) {
 			}
 			return err
 		},
-	}, nil
+	}
 }
 
-func handWritten(t target) (peer, error) {
-	return byHandWith(t, byHand, func(r io.Reader, into any) error { return json.NewDecoder(r).Decode(into) }), nil
-}
-
-func goJSON(t target) (peer, error) {
-	return byHandWith(t, byGoJSON, func(r io.Reader, into any) error {
-		body, err := io.ReadAll(r)
-		if err != nil {
-			return err
-		}
-		return gojson.Unmarshal(body, into)
-	}), nil
-}
-
-func byHandWith(t target, name string, decode func(io.Reader, any) error) peer {
+func byHand(t target, name string, decode func(io.Reader, any) error) client {
 	get := func(ctx context.Context, path string, into any) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.base+path, nil)
 		if err != nil {
 			return err
 		}
 		req.Header.Set("Authorization", "Bearer "+t.token)
-		resp, err := t.client.Do(req)
+		resp, err := t.http.Do(req)
 		if err != nil {
 			return err
 		}
@@ -178,7 +151,7 @@ func byHandWith(t target, name string, decode func(io.Reader, any) error) peer {
 		}
 		return decode(resp.Body, into)
 	}
-	return peer{
+	return client{
 		name: name,
 		list: func(ctx context.Context) (int, error) {
 			var list stock.CertificationList
