@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 
 	gojson "github.com/goccy/go-json"
@@ -30,9 +31,10 @@ type target struct {
 	http  *http.Client
 }
 
-// clients returns all of them, ours first.
+// clients returns all of them, each time in another order: the first one in a
+// process has a cold cache and a small heap.
 func clients(t target) []client {
-	return []client{
+	all := []client{
 		credkit(t), generated(t), byOgen(t),
 		byHand(t, "hand", func(r io.Reader, into any) error { return json.NewDecoder(r).Decode(into) }),
 		byHand(t, "go-json", func(r io.Reader, into any) error {
@@ -43,6 +45,8 @@ func clients(t target) []client {
 			return gojson.Unmarshal(body, into)
 		}),
 	}
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
 }
 
 func credkit(t target) client {
