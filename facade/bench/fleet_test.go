@@ -100,8 +100,8 @@ func newDatabase(b *testing.B) string {
 	return url
 }
 
-// open opens a store of newDirectory or newDatabase.
-func open(at string) (auth.Store, error) {
+// open opens a store of newDirectory or newDatabase for so much work at a time.
+func open(at string, parallel int) (auth.Store, error) {
 	if !strings.HasPrefix(at, "postgres:") {
 		return filestore.New(at)
 	}
@@ -109,9 +109,9 @@ func open(at string) (auth.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(16)
-	db.SetMaxIdleConns(16)
-	return pgstore.New(db)
+	db.SetMaxOpenConns(parallel + 4)
+	db.SetMaxIdleConns(parallel + 4)
+	return pgstore.New(db, pgstore.WithMaxRefreshes(parallel))
 }
 
 // signIn puts the workers' sessions into the store.
@@ -121,7 +121,7 @@ func signIn(b *testing.B, t task, life time.Duration) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	store, err := open(t.Store)
+	store, err := open(t.Store, t.Parallel)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func countConnections() *atomic.Int64 {
 // readRoster reads the team as a program of one call does.
 func readRoster(t task) {
 	ctx, connections := context.Background(), countConnections()
-	store, err := open(t.Store)
+	store, err := open(t.Store, t.Parallel)
 	must(err)
 	start := time.Now()
 	sessions, err := auth.NewSessions(store, auth.App{ClientID: t.Server.ClientID})
@@ -230,7 +230,7 @@ func BenchmarkStatuses(b *testing.B) {
 	}{{"files", fillDirectory}, {"postgres", fillDatabase}} {
 		b.Run("store="+store.name+"/client=credkit", func(b *testing.B) {
 			for b.Loop() {
-				o := run(b, "statuses", task{Store: store.fill(b, record(b), sessions)})
+				o := run(b, "statuses", task{Store: store.fill(b, record(b), sessions), Parallel: 1})
 				if o.Rows != sessions {
 					b.Errorf("%d sessions", o.Rows)
 				}
@@ -242,7 +242,7 @@ func BenchmarkStatuses(b *testing.B) {
 
 func readStatuses(t task) {
 	ctx := context.Background()
-	store, err := open(t.Store)
+	store, err := open(t.Store, t.Parallel)
 	must(err)
 	sessions, err := auth.NewSessions(store, auth.App{ClientID: "bench"})
 	must(err)

@@ -231,18 +231,18 @@ func (s *Store) Keys(ctx context.Context) iter.Seq2[string, error] {
 // one error at its end: their keys are not known.
 func (s *Store) Records(ctx context.Context) iter.Seq2[auth.Record, error] {
 	return func(yield func(auth.Record, error) bool) {
-		names, err := s.names(recordSuffix)
+		hashes, err := s.hashes(recordSuffix)
 		if err != nil {
 			yield(auth.Record{}, fmt.Errorf("auth: listing the keys: %w", err))
 			return
 		}
 		var unreadable []error
-		for _, name := range names {
+		for _, hash := range hashes {
 			if err := ctx.Err(); err != nil {
 				yield(auth.Record{}, fmt.Errorf("auth: listing the keys: %w", err))
 				return
 			}
-			key, data, err := s.readFile(filepath.Join(s.dir, name))
+			key, data, err := s.readFile(s.pathOf(hash, recordSuffix))
 			switch {
 			case errors.Is(err, fs.ErrNotExist): // deleted since
 			case err != nil:
@@ -258,9 +258,11 @@ func (s *Store) Records(ctx context.Context) iter.Seq2[auth.Record, error] {
 }
 
 // path returns the path of one of key's files.
-func (s *Store) path(key, suffix string) string {
-	sum := sha256.Sum256([]byte(key))
-	return filepath.Join(s.dir, hex.EncodeToString(sum[:])+suffix)
+func (s *Store) path(key, suffix string) string { return s.pathOf(sha256.Sum256([]byte(key)), suffix) }
+
+// pathOf returns the path of one of the files of the key with the given hash.
+func (s *Store) pathOf(hash [sha256.Size]byte, suffix string) string {
+	return filepath.Join(s.dir, hex.EncodeToString(hash[:])+suffix)
 }
 
 // read returns the record of key, nil if there is none.
@@ -337,20 +339,19 @@ func (s *Store) checkDirectory() error {
 // sweep removes what killed processes left half written. A file whose key is
 // locked is being written right now and is left alone.
 func (s *Store) sweep() error {
-	names, err := s.names(tempSuffix)
+	hashes, err := s.hashes(tempSuffix)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		temp := filepath.Join(s.dir, name)
-		lock, err := tryLockFile(strings.TrimSuffix(temp, tempSuffix) + lockSuffix)
+	for _, hash := range hashes {
+		lock, err := tryLockFile(s.pathOf(hash, lockSuffix))
 		if err != nil {
 			return err
 		}
 		if lock == nil {
 			continue
 		}
-		err = removeFile(temp)
+		err = removeFile(s.pathOf(hash, tempSuffix))
 		lock.unlock()
 		if err != nil {
 			return err
@@ -359,26 +360,27 @@ func (s *Store) sweep() error {
 	return nil
 }
 
-// names returns the names in the directory that are a key's hash and suffix.
-func (s *Store) names(suffix string) ([]string, error) {
+// hashes returns those of the keys that have a file with the given suffix. There
+// may be many: they are a third of the memory of their names.
+func (s *Store) hashes(suffix string) ([][sha256.Size]byte, error) {
 	dir, err := os.Open(s.dir)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = dir.Close() }()
-	var names []string
+	var hashes [][sha256.Size]byte
 	for {
-		// In parts: a store has two files a key, and there may be many.
-		all, err := dir.Readdirnames(1024)
-		for _, name := range all {
+		names, err := dir.Readdirnames(1024)
+		for _, name := range names {
 			base, ok := strings.CutSuffix(name, suffix)
-			if sum, err := hex.DecodeString(base); ok && err == nil && len(sum) == sha256.Size {
-				names = append(names, name)
+			hash, bad := hex.DecodeString(base)
+			if ok && bad == nil && len(hash) == sha256.Size && hex.EncodeToString(hash) == base {
+				hashes = append(hashes, [sha256.Size]byte(hash))
 			}
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			return names, nil
+			return hashes, nil
 		case err != nil:
 			return nil, err
 		}
