@@ -149,22 +149,31 @@ func shown(t *testing.T, page context.Context) string { //nolint:revive // t com
 // for it in CREDKIT_PICTURES.
 func picture(t *testing.T, page context.Context, name string) { //nolint:revive // t comes first
 	t.Helper()
-	dir := os.Getenv("CREDKIT_PICTURES")
-	if dir == "" {
+	if os.Getenv(picturesDir) == "" {
 		return
 	}
 	png, err := chromedp.Run(page, chromedp.FullScreenshot(100))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600)
-	}
 	if err != nil {
 		t.Error(err)
+	}
+	keep(t, name+".png", png)
+}
+
+const picturesDir = "CREDKIT_PICTURES"
+
+// keep writes a file into the directory of pictures, if there is one.
+func keep(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if dir := os.Getenv(picturesDir); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
 // chromium starts a headless browser, which .ci/setup installs. Where there is
 // none the test is skipped, or fails if the environment has CI=true.
-func chromium(t *testing.T) context.Context {
+func chromium(t *testing.T, options ...chromedp.ContextOption) context.Context {
 	t.Helper()
 	path := browserPath()
 	switch {
@@ -178,7 +187,7 @@ func chromium(t *testing.T) context.Context {
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-dev-shm-usage", true))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), append(opts, chromedp.WSURLReadTimeout(10*time.Minute))...)
 	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
+	ctx, cancel = chromedp.NewContext(ctx, options...)
 	t.Cleanup(cancel)
 	return ctx
 }
