@@ -31,4 +31,4 @@ bench: ## Measure beside the peers, print the ratios and write them into the REA
 	cd facade/bench && $(GO) generate ./... && $(GO) run . -readme ../../README.md
 
 reliability: ## Run the long tests: many processes, kill -9, a soak; figures are printed
-	$(GO) test -tags reliability -run Reliability -v -timeout 60m ./facade ./facade/auth/...
+	$(GO) test -tags reliability -run Reliability -v -timeout 60m ./facade ./facade/auth/... ./cmd/credkit

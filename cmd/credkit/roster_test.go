@@ -114,19 +114,7 @@ func TestRosterRequirementsSinceAndUsers(t *testing.T) {
 	if second := w.run(t, "roster", "--since", state).expect(t, exitPartial); first.stdout != "" || second.stdout != "" {
 		t.Errorf("nothing has changed: %q, %q", first.stdout, second.stdout)
 	}
-	// As if the state were of a hundred days ago.
-	text, err := os.ReadFile(state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var snapshot map[string]any
-	if err := json.Unmarshal(text, &snapshot); err != nil {
-		t.Fatal(err)
-	}
-	snapshot["day"] = time.Now().AddDate(0, 0, -100).Format(time.DateOnly)
-	if err := os.WriteFile(state, must(json.Marshal(snapshot)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	daysAgo(t, state, 100)
 	changed := w.run(t, "roster", "--since", state, "-o", "csv").expect(t, exitPartial).stdout
 	contain(t, changed, "change,key,name,email,type,title,state,expires_on,window,was\n", "\nlapsed,worker-0", "\ndue,worker-0")
 	if strings.Contains(changed, "\nnew,") || strings.Contains(changed, "\ngone,") {
@@ -134,7 +122,32 @@ func TestRosterRequirementsSinceAndUsers(t *testing.T) {
 	}
 }
 
-func must(data []byte, _ error) []byte { return data }
+// daysAgo makes a state of today one of so many days ago, and returns it.
+func daysAgo(t *testing.T, path string, days int) []byte {
+	t.Helper()
+	var snapshot map[string]any
+	if err := json.Unmarshal(read(t, path), &snapshot); err != nil {
+		t.Fatal(err)
+	}
+	snapshot["day"] = time.Now().AddDate(0, 0, -days).Format(time.DateOnly)
+	data, err := json.Marshal(snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
 
 func TestRosterUsage(t *testing.T) {
 	t.Parallel()
