@@ -16,6 +16,7 @@ import (
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/auth/signin"
+	"github.com/credkit/credkit-go/facade/roster"
 	"github.com/credkit/credkit-go/facade/safetext"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
@@ -42,6 +43,8 @@ const (
 	demoLifetime = 2 * time.Second
 	// demoKey is the session's key in the demo's store.
 	demoKey = "ada"
+	// demoTeam is how many more workers sign in.
+	demoTeam = 6
 )
 
 // Run shows the main job end to end. Everything is in this process: it needs
@@ -62,6 +65,7 @@ func (c *demoCommand) Run(ctx context.Context, p *program) error {
 		{"My certifications, and when they expire", d.certifications},
 		{"Access tokens expire; the session goes on", d.renewal},
 		{"A call whose scope is missing is not made", d.missingScope},
+		{"The whole team: what lapses first", d.team},
 		{"The users of the Certn account", d.users},
 	} {
 		d.out.section(section.title)
@@ -88,6 +92,7 @@ func newDemo(p *program) (*demo, error) {
 	d.sandbox, err = sandbox.Start(
 		sandbox.WithTokenLifetime(demoLifetime),
 		sandbox.WithCertnUserCount(4),
+		sandbox.WithUsers(append([]sandbox.User{{Email: "ada@example.com", DisplayName: "Ada Lovelace"}}, teamUsers(demoTeam)...)...),
 		sandbox.WithApps(sandbox.App{ClientID: "credkit-demo", Name: "credkit demo", Scopes: []string{
 			"certification_records:read", "certification_types:read", "qualifications:read",
 		}}))
@@ -241,6 +246,35 @@ func (d *demo) missingScope(ctx context.Context) error {
 	}
 	d.out.paragraph(red, err.Error())
 	d.out.line(plain, demoMargin+"Creates that reached the server: %d", d.sandbox.Count(cosmic.OpCreateCertification))
+	return nil
+}
+
+// team does what credkit roster does.
+func (d *demo) team(ctx context.Context) error {
+	if err := signInTeam(ctx, d.sandbox, d.sessions, teamUsers(demoTeam)); err != nil {
+		return err
+	}
+	policy, err := roster.NewPolicy(facade.Date{}, nil, nil)
+	if err != nil {
+		return err
+	}
+	rows, first, err := readTeam(ctx, d.cosmic, d.sessions, policy)
+	if err != nil {
+		return err
+	}
+	m := policy.Matrix(rows)
+	if err := printTable(d.out, rosterLayout(m, false).table, m.Rows); err != nil {
+		return err
+	}
+	err = partial(m, first, nil)
+	if err == nil || !errors.As(err, new(partialError)) {
+		return err
+	}
+	d.out.line(plain, "")
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		d.out.paragraph(cyan, line)
+	}
+	d.out.line(plain, demoMargin+"One worker's trouble stays that worker's; credkit roster exits with %d then.", exitCode(err))
 	return nil
 }
 

@@ -15,6 +15,7 @@ func TestDemo(t *testing.T) {
 		"EXPIRES     LEFT", "expired ",
 		", expires in", "<- renewed", "The slowest call took ", " renewals, 0 old tokens replayed, ",
 		"Creates that reached the server: 0",
+		"2 of 7 workers could not be read", "not read: scope", "not read: sign_in", "ask this worker to sign in again: worker-002", "credkit roster exits with 5",
 		"grace.hopper@example.com", "What now?")
 	contain(t, strings.Join(strings.Fields(got.stdout), " "), `createCertification of session "ada" needs the scope certification_records:write`)
 	for line := range strings.Lines(got.stdout) {

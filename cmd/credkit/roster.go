@@ -47,7 +47,7 @@ func (c *rosterCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	rows, first, err := c.read(ctx, cosmic, sessions, policy, line)
+	rows, first, err := readTeam(ctx, cosmic, sessions, policy, roster.WithParallel(c.Parallel), roster.WithProgress(line.show))
 	line.close()
 	if err != nil {
 		return err
@@ -158,10 +158,10 @@ func rosterClients(ctx context.Context, p *program) (*facade.Cosmic, *auth.Sessi
 	return cosmic, sessions, store.where, err
 }
 
-// read assesses every worker. first is the first error of a worker. A range
+// readTeam assesses every worker. first is the first error of a worker. A range
 // that did not see the whole store is an error and no roster.
-func (c *rosterCommand) read(ctx context.Context, cosmic *facade.Cosmic, sessions *auth.Sessions, policy *roster.Policy, line *progressLine) (rows []roster.Row, first, err error) {
-	for w := range roster.Workers(ctx, cosmic, sessions, roster.WithParallel(c.Parallel), roster.WithProgress(line.show)) {
+func readTeam(ctx context.Context, cosmic *facade.Cosmic, sessions *auth.Sessions, policy *roster.Policy, opts ...roster.Option) (rows []roster.Row, first, err error) {
+	for w := range roster.Workers(ctx, cosmic, sessions, opts...) {
 		if w.Key == "" {
 			return nil, nil, w.Err
 		}

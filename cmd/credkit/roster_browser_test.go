@@ -23,7 +23,6 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
-	"github.com/credkit/credkit-go/facade/auth/filestore"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -56,13 +55,7 @@ func hostileTeam(t *testing.T) *world {
 		users[len(users)-1-i].DisplayName = name
 	}
 	w := newWorld(t, sandbox.WithUsers(users...), sandbox.WithCertnUsers(teamCertnUsers(users)...), sandbox.WithCertifications(titles...))
-	store, err := filestore.New(w.env[envStore])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := signInTeam(t.Context(), w.Sandbox, store, users); err != nil {
-		t.Fatal(err)
-	}
+	w.signInTeam(t, users)
 	return w
 }
 

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/credkit/credkit-go/facade/auth/filestore"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -29,13 +28,7 @@ func killRosters(t *testing.T, kills int) {
 	t.Helper()
 	users := teamUsers(6)
 	w := newWorld(t, sandbox.WithUsers(users...), sandbox.WithTokenLifetime(time.Second)) // each run refreshes
-	store, err := filestore.New(w.env[envStore])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := signInTeam(t.Context(), w.Sandbox, store, users); err != nil {
-		t.Fatal(err)
-	}
+	w.signInTeam(t, users)
 	// Each request is counted, and the one of killAt is told of.
 	var requests, killAt atomic.Int64
 	reached := make(chan struct{}, 1)

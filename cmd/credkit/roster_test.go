@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,7 +13,10 @@ import (
 
 	"github.com/emersion/go-ical"
 
+	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/filestore"
 	"github.com/credkit/credkit-go/facade/roster"
+	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
 // team is a sandbox with so many workers signed in.
@@ -20,6 +24,23 @@ func team(t *testing.T, workers string) *world {
 	t.Helper()
 	env, _, _ := served(t, "--workers", workers)
 	return &world{env: env}
+}
+
+// signInTeam signs users of the world's sandbox in, as credkit sandbox
+// --workers does.
+func (w *world) signInTeam(t *testing.T, users []sandbox.User) {
+	t.Helper()
+	store, err := filestore.New(w.env[envStore])
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions, err := auth.NewSessions(store, w.AuthApp())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(signInTeam(t.Context(), w.Sandbox, sessions, users), sessions.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestRosterOfASandboxTeam(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -56,48 +57,43 @@ func teamCertnUsers(users []sandbox.User) (rows []any) {
 	return rows
 }
 
-// signInTeam signs every user in and saves the sessions in store, under the
-// keys worker-001 and so on.
-func signInTeam(ctx context.Context, sb *sandbox.Sandbox, store auth.Store, users []sandbox.User, opts ...facade.Option) error {
-	endpoint, err := facade.CosmicEndpoint(append(opts, facade.WithBaseURL(sb.CosmicURL()))...)
-	if err != nil {
-		return err
-	}
-	app := auth.App{ClientID: sb.App().ClientID, ClientSecret: sb.App().ClientSecret}
-	sessions, err := auth.NewSessions(store, app)
-	if err != nil {
-		return err
-	}
+// signInTeam signs every user in and saves the sessions under the keys
+// worker-001 and so on.
+func signInTeam(ctx context.Context, sb *sandbox.Sandbox, sessions *auth.Sessions, users []sandbox.User) error {
 	for i, u := range users {
-		if err := signInMember(ctx, sb, sessions, endpoint, app, u, i); err != nil {
+		grant, err := signInMember(sb, u.ID, i)
+		if err == nil {
+			err = sessions.SignIn(ctx, fmt.Sprintf("worker-%03d", i+1), grant)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return sessions.Close(ctx)
+	return nil
 }
 
-func signInMember(ctx context.Context, sb *sandbox.Sandbox, sessions *auth.Sessions, endpoint auth.Endpoint, app auth.App, u sandbox.User, i int) error {
-	var scopes []string
-	if i%scopelessEach == scopelessAt {
-		scopes = otherScopes()
-	}
-	tokens, err := sb.SignIn(u.ID, scopes...)
-	if err != nil {
-		return err
-	}
-	if i%deadEach == deadAt {
-		if err := sb.EndSession(tokens.SessionID, sandbox.SessionNotFound); err != nil {
-			return err
+func signInMember(sb *sandbox.Sandbox, user string, i int) (auth.Grant, error) {
+	in := sandbox.SignIn{User: user}
+	switch {
+	case i%scopelessEach == scopelessAt:
+		in.Scopes = otherScopes()
+	case i%deadEach == deadAt:
+		tokens, err := sb.SignInWith(in)
+		if err == nil {
+			err = sb.EndSession(tokens.SessionID, sandbox.SessionNotFound)
 		}
-		tokens.ExpiresAt = time.Now().Add(-time.Hour) // so that it shows at once
+		if err != nil {
+			return auth.Grant{}, err
+		}
+		endpoint, err := facade.CosmicEndpoint(sb.CosmicOptions()...)
+		if err != nil {
+			return auth.Grant{}, err
+		}
+		return auth.NewGrant(endpoint, sb.AuthApp(), &oauth2.Token{
+			AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken, Expiry: time.Now().Add(-time.Hour), // so that it shows at once
+		})
 	}
-	grant, err := auth.NewGrant(endpoint, app, &oauth2.Token{
-		AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken, TokenType: "bearer", Expiry: tokens.ExpiresAt,
-	})
-	if err != nil {
-		return err
-	}
-	return sessions.SignIn(ctx, fmt.Sprintf("worker-%03d", i+1), grant)
+	return sb.Grant(in)
 }
 
 // otherScopes are the API scopes that listing certifications does not need.
@@ -118,5 +114,9 @@ func (c *sandboxCommand) fillStore(ctx context.Context, p *program, sb *sandbox.
 	if err != nil {
 		return "", err
 	}
-	return dir, signInTeam(ctx, sb, store, teamUsers(c.Workers))
+	sessions, err := auth.NewSessions(store, sb.AuthApp())
+	if err != nil {
+		return "", err
+	}
+	return dir, errors.Join(signInTeam(ctx, sb, sessions, teamUsers(c.Workers)), sessions.Close(ctx))
 }
