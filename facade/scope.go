@@ -63,7 +63,7 @@ func (g *scopeCache) forToken(token auth.Token) (scopes []string, known bool) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.known || g.token != token {
+	if !g.known || g.token.Value() != token.Value() {
 		return nil, false
 	}
 	return g.scopes, true

@@ -166,7 +166,7 @@ func callAll[C any](ctx context.Context, service *spec.Service, calls map[facade
 	return errors.Join(forbidden...)
 }
 
-// reported drops an error about the response itself: the report has it. A
+// ignoreInvalid drops an error about the response itself: the report has it. A
 // response that was cut off says nothing of its shape.
 func ignoreInvalid(err error) error {
 	if errors.Is(err, facade.ErrInvalidResponse) && !errors.Is(err, facade.ErrTruncated) {

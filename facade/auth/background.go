@@ -36,7 +36,7 @@ func (b *background) start(f func(ctx context.Context)) bool {
 	return true
 }
 
-// close lets nothing new starb.
+// close lets nothing new start.
 func (b *background) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -206,7 +206,7 @@ func (s *clientSource) shared(ctx context.Context, r *renewal) (*cachedToken, er
 			own = foreign(s.key, stored, v)
 			return nil, own
 		}
-		next, requested, err := s.request(ctx, stored != nil && stored.AccessToken == r.rejected)
+		next, requested, err := s.request(ctx, stored != nil && r.rejected != "" && stored.AccessToken == r.rejected)
 		if err != nil {
 			own = err
 			return nil, own

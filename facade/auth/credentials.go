@@ -78,7 +78,7 @@ type Endpoint struct {
 	HTTPClient *http.Client
 	// UserAgent is sent with token requests; empty means "credkit-go".
 	UserAgent string
-	// Logger hears of token requests, redacted. Nil means silence. Sources that
+	// Logger logs what happens to sessions and tokens, redacted. Nil means silence. Sources that
 	// differ in nothing else are one, and log to the logger that came first.
 	Logger *slog.Logger
 	// Observe is called after each token request; nil for none. Of sources that

@@ -80,7 +80,7 @@ func decide(r *record, v view) action {
 	return actSend
 }
 
-// follow makes the record that a token request leads to, which was granted a
+// successor makes the record that a token request leads to, which was granted a
 // or failed with te; nil leaves the stored one as it is. What was granted is
 // saved whatever else the response is.
 func successor(r *record, v view, a response, te *TokenError, asked time.Time) *record {

@@ -240,9 +240,13 @@ type TokenError struct {
 	RetryAfter time.Duration
 
 	outcome outcome
-	reason  string // of the end of a session, if outcome is dead
+	reason  string        // of the end of a session, if outcome is dead
+	pause   time.Duration // until when the process that has failed asks the others to wait
 	err     error
 }
+
+// wait is how long no request should be sent.
+func (e *TokenError) wait() time.Duration { return max(e.RetryAfter, e.pause) }
 
 // lasting reports whether the endpoint will say the same until a person has
 // acted: mended the client's settings, or lifted a ban.
@@ -263,6 +267,9 @@ func (e *TokenError) Error() string {
 	}
 	if e.RetryAfter > 0 {
 		fmt.Fprintf(&b, "; the server asks to wait %s", e.RetryAfter.Round(time.Second))
+	}
+	if e.pause > e.RetryAfter {
+		fmt.Fprintf(&b, "; another process has tried, the next request is due in %s", e.pause.Round(time.Second))
 	}
 	if e.Remedy != "" {
 		b.WriteString(": " + e.Remedy)
@@ -291,12 +298,12 @@ func (e *TokenError) LogValue() slog.Value {
 	return slog.GroupValue(a...)
 }
 
-// guard is an error of somebody else's code that prints redacted.
+// redactedError is an error of somebody else's code that prints redacted.
 func redactedError(err error) error {
 	var response *oauth2.RetrieveError
 	if errors.As(err, &response) && response.Response != nil { // it prints the body, which may repeat what was sent
 		text := "oauth2: the token endpoint responded " + response.Response.Status
-		if codes[response.ErrorCode] != granted {
+		if _, known := codes[response.ErrorCode]; known {
 			text += " (" + response.ErrorCode + ")"
 		}
 		return safehttp.NewRedactedError(safehttp.Redact(text), err)

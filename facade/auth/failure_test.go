@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -111,6 +112,11 @@ func TestAMarkOfAClockThatIsAheadLastsNoLongerThanItsPause(t *testing.T) {
 	}
 	r = sessionRecord("r").fail(&TokenError{outcome: throttled, RetryAfter: 1000 * time.Hour}, "another", now)
 	if te := r.paused("this", now); te == nil || te.RetryAfter > retryAfterMax {
+		t.Errorf("%v", te)
+	}
+	// A Retry-After is the server's; the pause of the process that failed is not.
+	r = sessionRecord("r").fail(&TokenError{outcome: ambiguous, Problem: "no response came back"}, "another", now)
+	if te := r.paused("this", now); te == nil || te.RetryAfter != 0 || te.wait() != retryMin || strings.Contains(te.Error(), "the server asks") || !strings.Contains(te.Error(), "due in 1s") {
 		t.Errorf("%v", te)
 	}
 	if te := r.paused("another", now); te != nil {

@@ -223,7 +223,7 @@ const keepAliveRetry = 2 * time.Second
 // passes reports whether a renewal failed in a way that may be over at once.
 func passes(err error) bool {
 	var te *TokenError
-	return errors.As(err, &te) && !te.lasting() && te.RetryAfter == 0
+	return errors.As(err, &te) && !te.lasting() && te.wait() == 0
 }
 
 func (k *keepAlive) done(key string, result KeepAliveResult, err error) {
@@ -237,32 +237,5 @@ func (k *keepAlive) done(key string, result KeepAliveResult, err error) {
 		}); failed != nil && k.sessions.logger != nil {
 			k.sessions.logger.Error(failed.Error())
 		}
-	}
-}
-
-// borrow returns the session of key and e that is in use, or one that is
-// forgotten by giveBack: a sweep must not keep every session in memory.
-func (s *Sessions) borrow(key string, e Endpoint) (*session, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if o := s.open[key][e.id()]; o != nil {
-		return o, nil
-	}
-	return newSession(s, key, e)
-}
-
-// giveBack keeps a borrowed session that has something to save: [Sessions.Close]
-// has to know it.
-func (s *Sessions) giveBack(o *session, e Endpoint) {
-	if o.pending.Load() == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open[o.key] == nil {
-		s.open[o.key] = map[endpointID]*session{}
-	}
-	if s.open[o.key][e.id()] == nil {
-		s.open[o.key][e.id()] = o
 	}
 }

@@ -73,7 +73,8 @@ type failure struct {
 	By      string    `json:"by"` // the process, which has its own pauses
 	At      time.Time `json:"at"`
 	Until   time.Time `json:"until"`
-	Count   int       `json:"count"` // in a row
+	Asked   bool      `json:"asked,omitempty"` // by the server: Until is its Retry-After
+	Count   int       `json:"count"`           // in a row
 	Status  int       `json:"status,omitempty"`
 	Code    string    `json:"code,omitempty"`
 	Problem string    `json:"problem"`
@@ -95,7 +96,7 @@ func (r *record) fail(te *TokenError, by string, now time.Time) *record {
 	pause := min(retryMin<<(f.Count-1), retryNeeded)
 	switch {
 	case te.RetryAfter > 0:
-		pause = min(te.RetryAfter, retryAfterMax)
+		pause, f.Asked = min(te.RetryAfter, retryAfterMax), true
 	case te.lasting():
 		pause = retryRefused
 	}
@@ -109,7 +110,11 @@ func (r *record) fail(te *TokenError, by string, now time.Time) *record {
 func (f *failure) err(issuer string, now time.Time) *TokenError {
 	// The clock that wrote the mark may be ahead of ours.
 	left := max(min(f.Until.Sub(now), f.Until.Sub(f.At), retryAfterMax), 0)
-	return &TokenError{URL: issuer, Grant: "refresh_token", Status: f.Status, Code: f.Code, Problem: f.Problem, Remedy: f.Remedy, RetryAfter: left, outcome: f.Outcome}
+	te := &TokenError{URL: issuer, Grant: "refresh_token", Status: f.Status, Code: f.Code, Problem: f.Problem, Remedy: f.Remedy, pause: left, outcome: f.Outcome}
+	if f.Asked {
+		te.RetryAfter = left
+	}
+	return te
 }
 
 // paused returns the error of a failure that another process than self has
@@ -118,7 +123,7 @@ func (r *record) paused(self string, now time.Time) *TokenError {
 	if r.Failure == nil || r.Failure.By == self {
 		return nil
 	}
-	if te := r.Failure.err(r.Issuer, now); te.RetryAfter > 0 {
+	if te := r.Failure.err(r.Issuer, now); te.pause > 0 {
 		return te
 	}
 	return nil

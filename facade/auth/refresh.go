@@ -82,7 +82,7 @@ func retryRenewal(ctx context.Context, early bool, attempt func(context.Context)
 		var se *StoreError
 		switch {
 		case errors.As(err, &te) && te.outcome.retryable():
-			wait = max(wait, te.RetryAfter)
+			wait = max(wait, te.wait())
 		case errors.As(err, &se):
 		default:
 			return nil, err

@@ -23,6 +23,11 @@ type session struct {
 	saving  chan struct{} // has an element while somebody tries to save it
 	// endedVersion is the version whose end was reported. Renewals alone touch it.
 	endedVersion string
+
+	// Under Sessions.mu: whether a source of the program is this session, and how
+	// many of the package's own operations use it.
+	kept      bool
+	borrowers int
 }
 
 // unsaved is a record that the store failed to take, and the version that it

@@ -127,21 +127,50 @@ func (c sessionCredentials) Source(e Endpoint) (Source, error) {
 }
 
 func (s *Sessions) session(key string, e Endpoint) (*session, error) {
+	o, err := s.borrow(key, e)
+	if err == nil {
+		s.mu.Lock()
+		o.kept = true
+		s.mu.Unlock()
+	}
+	return o, err
+}
+
+// borrow returns the one session of key and e. Where nothing but borrow has
+// asked for it, giveBack forgets it: a sweep must not keep every session of the
+// store in memory.
+func (s *Sessions) borrow(key string, e Endpoint) (*session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	same := e.id()
-	if o := s.open[key][same]; o != nil {
-		return o, nil
+	o := s.open[key][same]
+	if o == nil {
+		var err error
+		if o, err = newSession(s, key, e); err != nil {
+			return nil, err
+		}
+		if s.open[key] == nil {
+			s.open[key] = map[endpointID]*session{}
+		}
+		s.open[key][same] = o
 	}
-	o, err := newSession(s, key, e)
-	if err != nil {
-		return nil, err
-	}
-	if s.open[key] == nil {
-		s.open[key] = map[endpointID]*session{}
-	}
-	s.open[key][same] = o
+	o.borrowers++
 	return o, nil
+}
+
+// giveBack keeps a session that has something to save: [Sessions.Close] has to
+// know it.
+func (s *Sessions) giveBack(o *session, e Endpoint) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o.borrowers--
+	if o.kept || o.borrowers > 0 || o.pending.Load() != nil {
+		return
+	}
+	delete(s.open[o.key], e.id())
+	if len(s.open[o.key]) == 0 {
+		delete(s.open, o.key)
+	}
 }
 
 // openUnder returns the sessions under key that this process has in use.
@@ -149,6 +178,20 @@ func (s *Sessions) openUnder(key string) []*session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Values(s.open[key]))
+}
+
+// loggerOf returns where changes of key are logged that no session made: to the
+// logger of the sessions, or else to that of an endpoint that key is in use at.
+func (s *Sessions) loggerOf(key string) *slog.Logger {
+	if s.logger != nil {
+		return s.logger
+	}
+	for _, o := range s.openUnder(key) {
+		if o.logger != nil {
+			return o.logger
+		}
+	}
+	return nil
 }
 
 // SignIn saves what a sign-in brought under key, in place of whatever was
@@ -175,7 +218,7 @@ func (s *Sessions) SignIn(ctx context.Context, key string, g Grant) error {
 	if err := s.switchTo(ctx, key, data, r); err != nil {
 		return unsavedError(key, fateSignedIn, err)
 	}
-	s.notify(s.logger, Change{Key: key, Kind: ChangeSignedIn, At: time.Now(), ExpiresAt: r.ExpiresAt})
+	s.notify(s.loggerOf(key), Change{Key: key, Kind: ChangeSignedIn, At: time.Now(), ExpiresAt: r.ExpiresAt})
 	return nil
 }
 
@@ -204,7 +247,7 @@ func (s *Sessions) Forget(ctx context.Context, key string) error {
 	if err := s.switchTo(ctx, key, []byte{}, nil); err != nil {
 		return storeError("delete", key, err)
 	}
-	s.notify(s.logger, Change{Key: key, Kind: ChangeForgotten, At: time.Now()})
+	s.notify(s.loggerOf(key), Change{Key: key, Kind: ChangeForgotten, At: time.Now()})
 	return nil
 }
 
@@ -301,7 +344,7 @@ func (s *Sessions) unsaved() []error {
 	return errs
 }
 
-// tell logs a change and passes it on. A panic of a function, or of the
+// notify logs a change and passes it on. A panic of a function, or of the
 // logger's handler, keeps nothing else from happening; it is logged where the
 // change is, or by slog's default, since nobody waits for it.
 func (s *Sessions) notify(l *slog.Logger, c Change) {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -473,3 +474,69 @@ func TestAByteOrderMarkCostsNoRotation(t *testing.T) {
 		t.Errorf("access %q, refresh %q", a.access, a.refresh)
 	}
 }
+
+// A sweep of the store keeps no session, but for one that the program uses or
+// that has something to save.
+func TestABorrowedSessionIsForgotten(t *testing.T) {
+	s := newTokenServer()
+	p, err := NewSessions(NewMemoryStore(), testApp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close(t.Context()) //nolint:errcheck // nothing can be saved in this test
+	e := s.endpoint()
+	borrow := func(key string) *session {
+		o, err := p.borrow(key, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	first, second := borrow("a"), borrow("a")
+	p.giveBack(first, e)
+	if first != second || len(p.allOpen()) != 1 {
+		t.Error("two borrowers have two sessions")
+	}
+	p.giveBack(second, e)
+	if len(p.open) != 0 {
+		t.Error("a session that nobody uses is kept")
+	}
+	o := borrow("b")
+	source, err := p.Key("b").Source(e)
+	if err != nil || source != Source(o) {
+		t.Errorf("the program got another session than the sweep has: %v", err)
+	}
+	p.giveBack(o, e)
+	unsaved := borrow("c")
+	unsaved.pending.Store(&unsavedRecord)
+	p.giveBack(unsaved, e)
+	if len(p.allOpen()) != 2 {
+		t.Errorf("%d sessions are known, want b and c", len(p.allOpen()))
+	}
+	unsaved.pending.Store(nil)
+}
+
+// Without a logger of their own, sessions log sign-ins where the endpoint's
+// other records go.
+func TestASignInIsLoggedWhereItsEndpointLogs(t *testing.T) {
+	s, store := newTokenServer(), NewMemoryStore()
+	p, err := NewSessions(store, testApp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close(t.Context()) //nolint:errcheck // nothing is pending
+	var log bytes.Buffer
+	e := s.endpoint()
+	e.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	if _, err := p.Key("k").Source(e); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Forget(t.Context(), "k"); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "session forgotten") {
+		t.Errorf("log: %q", log.String())
+	}
+}
+
+var unsavedRecord = unsaved{record: sessionRecord("r"), err: ErrConflict}

@@ -126,43 +126,37 @@ func (s *session) logout(ctx context.Context, logoutURL string, stored *record) 
 		return nil
 	}
 	token, err := s.Token(ctx)
-	var reauth *ReauthError
-	switch {
-	case errors.As(err, &reauth):
-		return nil // the session is over
-	case err != nil:
-		return &SignOutError{Key: s.key, Err: err}
+	for n := 0; ; n++ {
+		var reauth *ReauthError
+		switch {
+		case errors.As(err, &reauth):
+			return nil // the session is over
+		case err != nil:
+			return &SignOutError{Key: s.key, Err: err}
+		}
+		r := s.postLogout(ctx, logoutURL, token)
+		code := parseResponse(r.body, r.err == nil).code
+		switch {
+		case r.status >= 200 && r.status < 300:
+			return nil
+		case code == "session_not_found" || code == "session_expired":
+			return nil
+		case r.status == http.StatusUnauthorized && n == 0: // the token may have ended meanwhile
+			token, err = s.Renew(ctx, token)
+			if errors.Is(err, ErrRefused) {
+				return &SignOutError{Key: s.key, Status: r.status}
+			}
+			continue
+		case r.status == 0:
+			return &SignOutError{Key: s.key, Err: safehttp.NewSecrets(token.Value()).RedactError(r.err)}
+		}
+		return &SignOutError{Key: s.key, Status: r.status}
 	}
-	ctx, cancel := context.WithTimeout(ctx, TokenTimeout)
-	defer cancel()
-	var r rawResponse
-	if err := safely("the HTTP transport", func() (err error) {
-		r, err = s.postLogout(ctx, logoutURL, token)
-		return err
-	}); err != nil {
-		return &SignOutError{Key: s.key, Err: safehttp.NewSecrets(token.Value()).RedactError(err)}
-	}
-	code := parseResponse(r.body, r.err == nil).code
-	switch {
-	case r.status >= 200 && r.status < 300:
-		return nil
-	case code == "session_not_found" || code == "session_expired":
-		return nil
-	}
-	return &SignOutError{Key: s.key, Status: r.status}
 }
 
-func (s *session) postLogout(ctx context.Context, logoutURL string, token Token) (rawResponse, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, logoutURL, nil)
-	if err != nil {
-		return rawResponse{}, err
-	}
-	req.Header = http.Header{"Authorization": {"Bearer " + token.Value()}, "User-Agent": {s.endpoint.agent}, "Accept": {"application/json"}}
-	res, err := s.endpoint.http.Do(req)
-	if err != nil {
-		return rawResponse{}, err
-	}
-	defer res.Body.Close()
-	body, err := safehttp.ReadAll(res.Body, maxResponse)
-	return rawResponse{status: res.StatusCode, header: res.Header, body: body, err: err, sent: true}, nil
+func (s *session) postLogout(ctx context.Context, logoutURL string, token Token) rawResponse {
+	ctx, cancel := context.WithTimeout(ctx, TokenTimeout)
+	defer cancel()
+	header := http.Header{"Authorization": {"Bearer " + token.Value()}, "User-Agent": {s.endpoint.agent}, "Accept": {"application/json"}}
+	return s.endpoint.post(ctx, logoutURL, header, "")
 }

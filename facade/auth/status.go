@@ -165,7 +165,7 @@ func (s *Sessions) deleteIf(ctx context.Context, key string, ok func(r *record) 
 	for _, o := range s.openUnder(key) {
 		o.reset(nil)
 	}
-	s.notify(s.logger, Change{Key: key, Kind: ChangeForgotten, At: time.Now()})
+	s.notify(s.loggerOf(key), Change{Key: key, Kind: ChangeForgotten, At: time.Now()})
 	return true, nil
 }
 

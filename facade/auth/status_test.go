@@ -89,8 +89,7 @@ func TestEveryChangeIsToldAndLogged(t *testing.T) {
 			}
 			levels = append(levels, rec.Level)
 		}
-		// A sign-in and a sign-out belong to no endpoint: they are told alone.
-		if got := strings.Join(levels, " "); got != "INFO WARN INFO DEBUG WARN WARN" {
+		if got := strings.Join(levels, " "); got != "INFO INFO WARN INFO DEBUG WARN WARN INFO" {
 			t.Errorf("levels %s", got)
 		}
 	})

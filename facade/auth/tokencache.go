@@ -339,8 +339,8 @@ func (c *tokenCache) fail(r *renewal) {
 	if r.early && !refused {
 		needed = 0
 	}
-	if te != nil && te.RetryAfter > 0 {
-		after := min(te.RetryAfter, retryAfterMax)
+	if te != nil && te.wait() > 0 {
+		after := min(te.wait(), retryAfterMax)
 		delay, needed = max(delay, after), after
 	}
 	c.retryAt = now + needed

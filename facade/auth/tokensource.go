@@ -21,9 +21,9 @@ import (
 // (oauth2.ReuseTokenSource does) leads to ErrRefused.
 func FromTokenSource(ts oauth2.TokenSource) Credentials { return &tokenSource{ts: ts} }
 
-// early is how long before its end a token of a TokenSource is dropped; it is
-// what oauth2.Token.Valid uses.
-const early = 10 * time.Second
+// expiryMargin is how long before its end a token of a TokenSource is dropped;
+// it is what oauth2.Token.Valid uses.
+const expiryMargin = 10 * time.Second
 
 type tokenSource struct {
 	ts      oauth2.TokenSource
@@ -56,7 +56,7 @@ func (s *tokenSource) Source(Endpoint) (Source, error) {
 
 // Token implements Source.
 func (s *tokenSource) Token(ctx context.Context) (Token, error) {
-	if t := s.current.Load(); t != nil && time.Until(t.Expires()) > early {
+	if t := s.current.Load(); t != nil && time.Until(t.Expires()) > expiryMargin {
 		return *t, nil
 	}
 	return s.ask(ctx)
@@ -64,14 +64,15 @@ func (s *tokenSource) Token(ctx context.Context) (Token, error) {
 
 // Renew implements Renewer.
 func (s *tokenSource) Renew(ctx context.Context, rejected Token) (Token, error) {
-	if t := s.current.Load(); t != nil && t.value == rejected.value {
-		s.current.CompareAndSwap(t, nil)
+	for range 2 { // the first may join a call that began before the token was refused
+		if t := s.current.Load(); t != nil && t.value == rejected.value {
+			s.current.CompareAndSwap(t, nil)
+		}
+		if t, err := s.Token(ctx); err != nil || t.value != rejected.value {
+			return t, err
+		}
 	}
-	t, err := s.Token(ctx)
-	if err == nil && t.value == rejected.value {
-		return Token{}, ErrRefused
-	}
-	return t, err
+	return Token{}, ErrRefused
 }
 
 func (s *tokenSource) ask(ctx context.Context) (Token, error) {

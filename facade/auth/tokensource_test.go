@@ -50,9 +50,32 @@ func TestATokenSourceWithoutContextDoesNotHoldItsCallers(t *testing.T) {
 		if tok, err := src.(Renewer).Renew(t.Context(), first); err != nil || tok != second || calls.Load() != 2 {
 			t.Errorf("Renew of an old token: %v, %d calls", err, calls.Load())
 		}
-		time.Sleep(time.Hour - early)
+		time.Sleep(time.Hour - expiryMargin)
 		if mustToken(t, src) == second {
 			t.Error("a token was kept to its end")
+		}
+	})
+}
+
+// A call that began before the token was refused can bring that token: then
+// the source is asked again.
+func TestARenewalDoesNotJoinAnEarlierCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		src, err := FromTokenSource(sourceFunc(func() (*oauth2.Token, error) {
+			n := calls.Add(1)
+			time.Sleep(time.Second)
+			return &oauth2.Token{AccessToken: fmt.Sprint("token-", max(n-1, 1))}, nil
+		})).Source(Endpoint{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := mustToken(t, src) // token-1
+		go src.Token(t.Context())    //nolint:errcheck // the earlier call, which brings token-1 again
+		synctest.Wait()
+		renewed, err := src.(Renewer).Renew(t.Context(), refused)
+		if err != nil || renewed.Value() != "token-2" || calls.Load() != 3 {
+			t.Errorf("%v, %v after %d calls", renewed.Value(), err, calls.Load())
 		}
 	})
 }

@@ -1,7 +1,7 @@
 // Package drift holds real responses of the services against openapi.yaml and
 // says where the two differ: a field that the specification does not know, a
 // relied-on field that is missing, a wrong type or format, a new word of an
-// enum, a null where none is declared, a status that is not declared, an
+// enum, a null where none is declared, a status that is not declared, a
 // response that is no JSON or ends too early.
 //
 // Each [Finding] names the place in the response (a JSON pointer), the line of

@@ -15,7 +15,7 @@ import (
 	"github.com/credkit/credkit-go/api/date"
 )
 
-// formed returns the check of what a format promises of a string, or of the
+// formatCheck returns the check of what a format promises of a string, or of the
 // digits of a number; nil for a format that is not known.
 func formatCheck(format string) func(string) bool {
 	switch format {

@@ -41,7 +41,7 @@ func authorize(next Handler, source auth.Source) Handler {
 			discard(resp)
 			return nil, &CredentialsError{err}
 		}
-		if renewed == call.Token {
+		if renewed.Value() == call.Token.Value() {
 			return resp, nil
 		}
 		discard(resp)
