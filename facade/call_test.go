@@ -15,7 +15,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/credkit/credkit-go/api/date"
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/internal/safehttp"
@@ -279,7 +278,7 @@ func (s *stallUntilCancelled) Close() error { return nil }
 
 func TestCreateSendsWhatWasSetAndNothingElse(t *testing.T) {
 	s := &script{replies: []reply{{status: 201, body: `{"data":{"id":"` + uuid1 + `","issuer_name":"TÜV","colour":"red"}}`}}, me: someone}
-	expires, _ := date.Parse("2027-02-28")
+	expires, _ := facade.ParseDate("2027-02-28")
 	c, err := newCosmic(t, s).CreateCertification(t.Context(),
 		facade.CertificationCreate{IssuerName: "TÜV", ExpiresOn: expires}, facade.WithIdempotencyKey("key-1"), facade.WithHeader("x-trace", "t"))
 	if err != nil || c.ID.String() != uuid1 || string(c.Extra["colour"]) != `"red"` {

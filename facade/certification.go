@@ -6,34 +6,25 @@ import (
 	"strings"
 	"time"
 
-	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/api/date"
 )
 
-// Certification is a certification that a worker holds. Only ID is always
-// there; every other field may have its zero value. Its open words
-// (LifecycleStatus, Source, VerificationStatus, ValidityStatus) may be ones
-// that this version does not know: Valid tells.
-//
-// Its Extra has the members that the specification does not declare. As JSON a
-// Certification is what the service sent: null, empty and undeclared members
-// included, at every depth; a field that was changed is written as changed, and
-// left out if it was set to its zero value.
-type Certification struct{ cosmic.Certification }
-
-// CertificationCreate is what can be set when a certification is created: its
-// type, holder, issuer, serial number, days and origin. Zero fields are not
-// sent. Which of them the service requires is not documented.
-type CertificationCreate = cosmic.CertificationCreate
-
-// Me is who an access token speaks for. Scopes may stand under older names;
-// [Cosmic.Scopes] gives the current ones.
-type Me = cosmic.Me
-
-// Date is a calendar day; the zero Date is no day. Package
-// [github.com/credkit/credkit-go/api/date] makes one: date.Of(2027, time.May,
-// 31), date.FromTime, date.Parse.
+// Date is a calendar day, without time and location; the zero Date is no day.
+// [DateOf], [DateFromTime] and [ParseDate] make one. It has the methods Year,
+// Month, Day, IsZero, In, AddDays, DaysUntil, Compare, Equal, Before, After and
+// String, which writes it as "2006-01-02"; it is text and JSON in that form.
 type Date = date.Date
+
+// DateOf returns the given day. Values out of range are normalized as in
+// [time.Date]: month 13 is January of the next year.
+func DateOf(year int, month time.Month, day int) Date { return date.Of(year, month, day) }
+
+// DateFromTime returns the day that t falls on in t's own location.
+func DateFromTime(t time.Time) Date { return date.FromTime(t) }
+
+// ParseDate reads a day in the form "2006-01-02" (RFC 3339, full-date). The empty
+// string is the zero Date.
+func ParseDate(s string) (Date, error) { return date.Parse(s) }
 
 // IsExpired reports whether the certification has expired at the given time.
 // It is valid through the whole day of ExpiresOn in at's location. One without

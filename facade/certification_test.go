@@ -1,10 +1,11 @@
 package facade_test
 
 import (
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/credkit/credkit-go/api/date"
 	"github.com/credkit/credkit-go/facade"
 )
 
@@ -37,7 +38,7 @@ func TestExpiryCountsWholeDaysInTheCallersLocation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var c facade.Certification
-			if c.ExpiresOn, err = date.Parse(test.expires); err != nil {
+			if c.ExpiresOn, err = facade.ParseDate(test.expires); err != nil {
 				t.Fatal(err)
 			}
 			if got := c.IsExpired(test.at); got != test.expired {
@@ -50,5 +51,19 @@ func TestExpiryCountsWholeDaysInTheCallersLocation(t *testing.T) {
 				t.Errorf("DaysLeft: %d, %v", days, ok)
 			}
 		})
+	}
+}
+
+// What a program does with a type is found by go doc, without opening another
+// package.
+func TestGoDocShowsFields(t *testing.T) {
+	for name, want := range map[string]string{
+		"Certification": "ExpiresOn Date", "Certification.ExpiresOn": "the last day it is valid", "User.Email": "Email string", "Me.Scopes": "Scopes []string",
+		"CertificationCreate.SerialNumber": "SerialNumber string", "MeUser": "DisplayName (string)", "LifecycleStatusActive": "LifecycleStatus",
+	} {
+		out, err := exec.Command("go", "doc", ".", name).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("go doc . %s: %v, no %q in:\n%s", name, err, want, out)
+		}
 	}
 }

@@ -144,10 +144,10 @@ func (c *Cosmic) CreateCertification(ctx context.Context, certification Certific
 		if s.idempotencyKey != "" {
 			params.IdempotencyKey = &s.idempotencyKey
 		}
-		return c.api.CreateCertification(ctx, params, certification)
+		return c.api.CreateCertification(ctx, params, *certification.model())
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Certification{created.Data}, nil
+	return (*Certification)(&created.Data), nil
 }

@@ -7,7 +7,6 @@ import (
 	"log"
 	"time"
 
-	"github.com/credkit/credkit-go/api/date"
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/sandbox"
@@ -24,8 +23,8 @@ func ExampleCosmic_CreateCertification() {
 	create := facade.CertificationCreate{
 		IssuerName:     "ESCO Institute",
 		SerialNumber:   "SN-22301260",
-		IssuedOn:       date.Of(2026, time.May, 31),
-		ExpiresOn:      date.Of(2029, time.May, 31),
+		IssuedOn:       facade.DateOf(2026, time.May, 31),
+		ExpiresOn:      facade.DateOf(2029, time.May, 31),
 		ExternalID:     "HR-122751",
 		ExternalSource: "payroll",
 	}

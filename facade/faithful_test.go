@@ -162,8 +162,8 @@ func TestEveryDeclaredMemberIsTried(t *testing.T) {
 		value any
 		tried declared
 	}{
-		{facade.Certification{}.Certification, certificationMembers}, {facade.Certification{}.CertificationType, typeMembers},
-		{facade.User{}.User, userMembers}, {facade.Me{}, meMembers}, {facade.Me{}.User, meUserMembers},
+		{facade.Certification{}, certificationMembers}, {facade.Certification{}.CertificationType, typeMembers},
+		{facade.User{}, userMembers}, {facade.Me{}, meMembers}, {facade.Me{}.User, meUserMembers},
 	} {
 		of := reflect.TypeOf(c.value)
 		for i := range of.NumField() {

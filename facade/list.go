@@ -56,9 +56,9 @@ type element interface {
 // page at a time.
 func newList[T any, P interface {
 	*T
-	element
+	model() element
 }](c *client, id OperationID, opts []CallOption, request func(ctx context.Context, size *int32) (*http.Response, error)) *List[T] {
-	l := &List[T]{client: c, id: id, element: func(v *T) element { return P(v) }, request: request}
+	l := &List[T]{client: c, id: id, element: func(v *T) element { return P(v).model() }, request: request}
 	l.call, l.err = c.options(context.Background(), id, opts)
 	return l
 }

@@ -191,7 +191,7 @@ func TestUnknownWordsFieldsAndNullsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Certification.LifecycleStatus != "dormant" || c.Certification.LifecycleStatus.Valid() || !c.ExpiresOn.IsZero() {
+	if c.LifecycleStatus != "dormant" || c.LifecycleStatus.Valid() || !c.ExpiresOn.IsZero() {
 		t.Errorf("%+v", c)
 	}
 	text, err := json.Marshal(c)

@@ -8,9 +8,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// UUID is the type of the services' ids, that of github.com/google/uuid, whose
-// Parse reads one.
+// UUID is the type of the services' ids: 16 bytes, that of
+// [github.com/google/uuid]. String writes one; [ParseUUID] reads one.
 type UUID = uuid.UUID
+
+// ParseUUID reads an id in the form 123e4567-e89b-12d3-a456-426614174000, or in
+// another of RFC 9562.
+func ParseUUID(s string) (UUID, error) { return uuid.Parse(s) }
 
 // Match picks elements of a list. Lists are filtered here, while they are
 // read: neither service documents a filter of its own. The zero Match picks

@@ -204,7 +204,7 @@ func (c *client) fetchScopes(ctx context.Context) ([]string, error) {
 // me asks who the token speaks for, and remembers its grant.
 func (c *client) me(ctx context.Context, id OperationID, opts []CallOption) (*Me, error) {
 	me := new(Me)
-	r, err := c.call(ctx, id, opts, me, func(ctx context.Context, _ *callSettings) (*http.Response, error) { return c.getMe(ctx) })
+	r, err := c.call(ctx, id, opts, me.model(), func(ctx context.Context, _ *callSettings) (*http.Response, error) { return c.getMe(ctx) })
 	if err != nil {
 		return nil, err
 	}

@@ -3,14 +3,7 @@ package facade
 import (
 	"errors"
 	"strings"
-
-	"github.com/credkit/credkit-go/api/certn"
 )
-
-// User is a user of a Certn partner account. Only ID is always there. Most of
-// the real object is not documented and stands in Extra.
-// As JSON it is what the service sent: see [Certification].
-type User struct{ certn.User }
 
 // Name returns the user's given and family name, or the e-mail address, or "".
 func (u User) Name() string {

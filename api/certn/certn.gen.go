@@ -25,7 +25,8 @@ type Detail struct {
 	// among the declared ones.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	zeros wire.Zeros // the declared members that came as null or as their type's zero value
+	// Zeros are the declared members that came as null or as their type's zero value: MarshalJSON writes them so.
+	Zeros wire.Zeros `json:"-"`
 }
 
 // FieldErrors Lists of sentences keyed by field, nested as the request is; `non_field_errors` for the request as a whole.
@@ -37,13 +38,13 @@ type User struct {
 	// Email The user's e-mail address, unchecked.
 	Email string `json:"email,omitempty,omitzero"`
 
-	// FirstName Given name.
+	// FirstName The given name.
 	FirstName string `json:"first_name,omitempty,omitzero"`
 
 	// ID The user; what other calls take as `owner_id`.
 	ID openapi_types.UUID `json:"id"`
 
-	// LastName Family name.
+	// LastName The family name.
 	LastName string `json:"last_name,omitempty,omitzero"`
 
 	// Team The team of the user; nothing is known of its fields.
@@ -53,7 +54,8 @@ type User struct {
 	// among the declared ones.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	zeros wire.Zeros // the declared members that came as null or as their type's zero value
+	// Zeros are the declared members that came as null or as their type's zero value: MarshalJSON writes them so.
+	Zeros wire.Zeros `json:"-"`
 }
 
 // UserList One page of users.
@@ -75,7 +77,8 @@ type UserList struct {
 	// among the declared ones.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	zeros wire.Zeros // the declared members that came as null or as their type's zero value
+	// Zeros are the declared members that came as null or as their type's zero value: MarshalJSON writes them so.
+	Zeros wire.Zeros `json:"-"`
 }
 
 // ListUsersParams defines parameters for ListUsers.

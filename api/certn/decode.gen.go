@@ -21,12 +21,12 @@ func (v *Detail) ReadJSON(s *wire.Scanner) {
 			s.Unknown(name, &v.Extra)
 		}
 	}
-	v.zeros = s.End(&f)
+	v.Zeros = s.End(&f)
 }
 
 // WriteJSON writes v as an object.
 func (v *Detail) WriteJSON(w *wire.Writer) {
-	m := w.Begin(v.zeros)
+	m := w.Begin(v.Zeros)
 	if m.Member(0, `"detail":`, v.Detail == "") {
 		wire.WriteString(w, v.Detail)
 	}
@@ -50,7 +50,7 @@ func (v Detail) Equal(o Detail) bool {
 		wire.EqualRaw(v.Extra, o.Extra)
 }
 
-func (v Detail) isZero() bool { return v.zeros == wire.Zeros{} && v.Equal(Detail{}) }
+func (v Detail) isZero() bool { return v.Zeros == wire.Zeros{} && v.Equal(Detail{}) }
 
 // ReadJSON reads an object in the place of what v had.
 func (v *User) ReadJSON(s *wire.Scanner) {
@@ -73,12 +73,12 @@ func (v *User) ReadJSON(s *wire.Scanner) {
 		}
 	}
 	s.RequireFilled(&f, 2, "id")
-	v.zeros = s.End(&f)
+	v.Zeros = s.End(&f)
 }
 
 // WriteJSON writes v as an object.
 func (v *User) WriteJSON(w *wire.Writer) {
-	m := w.Begin(v.zeros)
+	m := w.Begin(v.Zeros)
 	if m.Member(0, `"email":`, v.Email == "") {
 		wire.WriteString(w, v.Email)
 	}
@@ -120,7 +120,7 @@ func (v User) Equal(o User) bool {
 // Identity returns the id.
 func (v *User) Identity() openapi_types.UUID { return v.ID }
 
-func (v User) isZero() bool { return v.zeros == wire.Zeros{} && v.Equal(User{}) }
+func (v User) isZero() bool { return v.Zeros == wire.Zeros{} && v.Equal(User{}) }
 
 // ReadJSON reads an object in the place of what v had.
 func (v *UserList) ReadJSON(s *wire.Scanner) {
@@ -141,12 +141,12 @@ func (v *UserList) ReadJSON(s *wire.Scanner) {
 		}
 	}
 	s.Require(&f, 3, "results")
-	v.zeros = s.End(&f)
+	v.Zeros = s.End(&f)
 }
 
 // WriteJSON writes v as an object.
 func (v *UserList) WriteJSON(w *wire.Writer) {
-	m := w.Begin(v.zeros)
+	m := w.Begin(v.Zeros)
 	if m.Member(0, `"count":`, v.Count == 0) {
 		w.Int(int64(v.Count))
 	}
@@ -181,4 +181,4 @@ func (v UserList) Equal(o UserList) bool {
 		wire.EqualRaw(v.Extra, o.Extra)
 }
 
-func (v UserList) isZero() bool { return v.zeros == wire.Zeros{} && v.Equal(UserList{}) }
+func (v UserList) isZero() bool { return v.Zeros == wire.Zeros{} && v.Equal(UserList{}) }

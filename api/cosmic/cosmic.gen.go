@@ -86,7 +86,8 @@ type Certification struct {
 	// among the declared ones.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	zeros wire.Zeros // the declared members that came as null or as their type's zero value
+	// Zeros are the declared members that came as null or as their type's zero value: MarshalJSON writes them so.
+	Zeros wire.Zeros `json:"-"`
 }
 
 // CertificationAnswer One certification in its envelope.
@@ -98,7 +99,8 @@ type CertificationAnswer struct {
 	// among the declared ones.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	zeros wire.Zeros // the declared members that came as null or as their type's zero value
+	// Zeros are the declared members that came as null or as their type's zero value: MarshalJSON writes them so.
+	Zeros wire.Zeros `json:"-"`
 }
 
 // CertificationCreate What can be set when a certification is created. Which fields the service requires is not documented.
@@ -134,7 +136,8 @@ type CertificationCreate struct {
 	// among the declared ones.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	zeros wire.Zeros // the declared members that came as null or as their type's zero value
+	// Zeros are the declared members that came as null or as their type's zero value: MarshalJSON writes them so.
+	Zeros wire.Zeros `json:"-"`
 }
 
 // CertificationList Certifications, paged or whole. A list without `page` is whole.
@@ -149,7 +152,8 @@ type CertificationList struct {
 	// among the declared ones.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	zeros wire.Zeros // the declared members that came as null or as their type's zero value
+	// Zeros are the declared members that came as null or as their type's zero value: MarshalJSON writes them so.
+	Zeros wire.Zeros `json:"-"`
 }
 
 // CertificationSource How a certification was recorded. Only the first word is known, others will come.
@@ -188,7 +192,8 @@ type CertificationType struct {
 	// among the declared ones.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	zeros wire.Zeros // the declared members that came as null or as their type's zero value
+	// Zeros are the declared members that came as null or as their type's zero value: MarshalJSON writes them so.
+	Zeros wire.Zeros `json:"-"`
 }
 
 // CertificationTypeStatus Whether a type of certification can still be given.
@@ -234,13 +239,13 @@ func (v LifecycleStatus) Valid() bool {
 // Me The current user. Two forms are documented; the older one requires nothing and has no `scopes`, so nothing is
 // required here.
 type Me struct {
-	// AccessibleMemberIDs Older form. The organization members whose records the user may see.
+	// AccessibleMemberIDs The organization members whose records the user may see; older form.
 	AccessibleMemberIDs []openapi_types.UUID `json:"accessible_member_ids,omitempty,omitzero"`
 
-	// OrganizationMemberships Older form. The user's memberships in those organizations.
+	// OrganizationMemberships The user's memberships in those organizations; older form.
 	OrganizationMemberships []MeOrganizationMembership `json:"organization_memberships,omitempty,omitzero"`
 
-	// Organizations Older form. The organizations of the user.
+	// Organizations The organizations of the user; older form.
 	Organizations []MeOrganization `json:"organizations,omitempty,omitzero"`
 
 	// Scopes The distinct permissions of the token's JWT for an OAuth integration; empty for a first-party user session.
@@ -253,7 +258,8 @@ type Me struct {
 	// among the declared ones.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	zeros wire.Zeros // the declared members that came as null or as their type's zero value
+	// Zeros are the declared members that came as null or as their type's zero value: MarshalJSON writes them so.
+	Zeros wire.Zeros `json:"-"`
 }
 
 // MeOrganization An organization of the user, in the older form of the current user.
@@ -271,7 +277,8 @@ type MeOrganization struct {
 	// among the declared ones.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	zeros wire.Zeros // the declared members that came as null or as their type's zero value
+	// Zeros are the declared members that came as null or as their type's zero value: MarshalJSON writes them so.
+	Zeros wire.Zeros `json:"-"`
 }
 
 // MeOrganizationMembership A membership of the user, in the older form of the current user.
@@ -295,7 +302,8 @@ type MeOrganizationMembership struct {
 	// among the declared ones.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	zeros wire.Zeros // the declared members that came as null or as their type's zero value
+	// Zeros are the declared members that came as null or as their type's zero value: MarshalJSON writes them so.
+	Zeros wire.Zeros `json:"-"`
 }
 
 // MeUser The user of a token.
@@ -313,7 +321,8 @@ type MeUser struct {
 	// among the declared ones.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	zeros wire.Zeros // the declared members that came as null or as their type's zero value
+	// Zeros are the declared members that came as null or as their type's zero value: MarshalJSON writes them so.
+	Zeros wire.Zeros `json:"-"`
 }
 
 // Page Where a list goes on.
@@ -328,7 +337,8 @@ type Page struct {
 	// among the declared ones.
 	Extra map[string]json.RawMessage `json:"-"`
 
-	zeros wire.Zeros // the declared members that came as null or as their type's zero value
+	// Zeros are the declared members that came as null or as their type's zero value: MarshalJSON writes them so.
+	Zeros wire.Zeros `json:"-"`
 }
 
 // ValidityStatus Whether a certification is valid. Only the first word is known, others will come.

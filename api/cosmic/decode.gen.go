@@ -60,12 +60,12 @@ func (v *Certification) ReadJSON(s *wire.Scanner) {
 		}
 	}
 	s.RequireFilled(&f, 6, "id")
-	v.zeros = s.End(&f)
+	v.Zeros = s.End(&f)
 }
 
 // WriteJSON writes v as an object.
 func (v *Certification) WriteJSON(w *wire.Writer) {
-	m := w.Begin(v.zeros)
+	m := w.Begin(v.Zeros)
 	if m.Member(0, `"certification_type":`, v.CertificationType.isZero()) {
 		v.CertificationType.WriteJSON(w)
 	}
@@ -167,7 +167,7 @@ func (v Certification) Equal(o Certification) bool {
 // Identity returns the id.
 func (v *Certification) Identity() openapi_types.UUID { return v.ID }
 
-func (v Certification) isZero() bool { return v.zeros == wire.Zeros{} && v.Equal(Certification{}) }
+func (v Certification) isZero() bool { return v.Zeros == wire.Zeros{} && v.Equal(Certification{}) }
 
 // ReadJSON reads an object in the place of what v had.
 func (v *CertificationAnswer) ReadJSON(s *wire.Scanner) {
@@ -182,12 +182,12 @@ func (v *CertificationAnswer) ReadJSON(s *wire.Scanner) {
 		}
 	}
 	s.Require(&f, 0, "data")
-	v.zeros = s.End(&f)
+	v.Zeros = s.End(&f)
 }
 
 // WriteJSON writes v as an object.
 func (v *CertificationAnswer) WriteJSON(w *wire.Writer) {
-	m := w.Begin(v.zeros)
+	m := w.Begin(v.Zeros)
 	m.Required(`"data":`)
 	v.Data.WriteJSON(w)
 	m.End(v.Extra)
@@ -211,7 +211,7 @@ func (v CertificationAnswer) Equal(o CertificationAnswer) bool {
 }
 
 func (v CertificationAnswer) isZero() bool {
-	return v.zeros == wire.Zeros{} && v.Equal(CertificationAnswer{})
+	return v.Zeros == wire.Zeros{} && v.Equal(CertificationAnswer{})
 }
 
 // ReadJSON reads an object in the place of what v had.
@@ -242,12 +242,12 @@ func (v *CertificationCreate) ReadJSON(s *wire.Scanner) {
 			s.Unknown(name, &v.Extra)
 		}
 	}
-	v.zeros = s.End(&f)
+	v.Zeros = s.End(&f)
 }
 
 // WriteJSON writes v as an object.
 func (v *CertificationCreate) WriteJSON(w *wire.Writer) {
-	m := w.Begin(v.zeros)
+	m := w.Begin(v.Zeros)
 	if m.Member(0, `"certification_type_id":`, v.CertificationTypeID == (openapi_types.UUID{})) {
 		w.UUID(v.CertificationTypeID)
 	}
@@ -304,7 +304,7 @@ func (v CertificationCreate) Equal(o CertificationCreate) bool {
 }
 
 func (v CertificationCreate) isZero() bool {
-	return v.zeros == wire.Zeros{} && v.Equal(CertificationCreate{})
+	return v.Zeros == wire.Zeros{} && v.Equal(CertificationCreate{})
 }
 
 // ReadJSON reads an object in the place of what v had.
@@ -322,12 +322,12 @@ func (v *CertificationList) ReadJSON(s *wire.Scanner) {
 		}
 	}
 	s.Require(&f, 0, "data")
-	v.zeros = s.End(&f)
+	v.Zeros = s.End(&f)
 }
 
 // WriteJSON writes v as an object.
 func (v *CertificationList) WriteJSON(w *wire.Writer) {
-	m := w.Begin(v.zeros)
+	m := w.Begin(v.Zeros)
 	m.Required(`"data":`)
 	wire.WriteSlice(w, v.Data, func(e Certification) { e.WriteJSON(w) })
 	if m.Member(1, `"page":`, v.Page.isZero()) {
@@ -355,7 +355,7 @@ func (v CertificationList) Equal(o CertificationList) bool {
 }
 
 func (v CertificationList) isZero() bool {
-	return v.zeros == wire.Zeros{} && v.Equal(CertificationList{})
+	return v.Zeros == wire.Zeros{} && v.Equal(CertificationList{})
 }
 
 // ReadJSON reads an object in the place of what v had.
@@ -376,12 +376,12 @@ func (v *CertificationType) ReadJSON(s *wire.Scanner) {
 			s.Unknown(name, &v.Extra)
 		}
 	}
-	v.zeros = s.End(&f)
+	v.Zeros = s.End(&f)
 }
 
 // WriteJSON writes v as an object.
 func (v *CertificationType) WriteJSON(w *wire.Writer) {
-	m := w.Begin(v.zeros)
+	m := w.Begin(v.Zeros)
 	if m.Member(0, `"id":`, v.ID == (openapi_types.UUID{})) {
 		w.UUID(v.ID)
 	}
@@ -418,7 +418,7 @@ func (v CertificationType) Equal(o CertificationType) bool {
 }
 
 func (v CertificationType) isZero() bool {
-	return v.zeros == wire.Zeros{} && v.Equal(CertificationType{})
+	return v.Zeros == wire.Zeros{} && v.Equal(CertificationType{})
 }
 
 // ReadJSON reads an object in the place of what v had.
@@ -441,12 +441,12 @@ func (v *Me) ReadJSON(s *wire.Scanner) {
 			s.Unknown(name, &v.Extra)
 		}
 	}
-	v.zeros = s.End(&f)
+	v.Zeros = s.End(&f)
 }
 
 // WriteJSON writes v as an object.
 func (v *Me) WriteJSON(w *wire.Writer) {
-	m := w.Begin(v.zeros)
+	m := w.Begin(v.Zeros)
 	if m.Member(0, `"accessible_member_ids":`, v.AccessibleMemberIDs == nil) {
 		wire.WriteSlice(w, v.AccessibleMemberIDs, func(e openapi_types.UUID) { w.UUID(e) })
 	}
@@ -486,7 +486,7 @@ func (v Me) Equal(o Me) bool {
 		wire.EqualRaw(v.Extra, o.Extra)
 }
 
-func (v Me) isZero() bool { return v.zeros == wire.Zeros{} && v.Equal(Me{}) }
+func (v Me) isZero() bool { return v.Zeros == wire.Zeros{} && v.Equal(Me{}) }
 
 // ReadJSON reads an object in the place of what v had.
 func (v *MeOrganization) ReadJSON(s *wire.Scanner) {
@@ -504,12 +504,12 @@ func (v *MeOrganization) ReadJSON(s *wire.Scanner) {
 			s.Unknown(name, &v.Extra)
 		}
 	}
-	v.zeros = s.End(&f)
+	v.Zeros = s.End(&f)
 }
 
 // WriteJSON writes v as an object.
 func (v *MeOrganization) WriteJSON(w *wire.Writer) {
-	m := w.Begin(v.zeros)
+	m := w.Begin(v.Zeros)
 	if m.Member(0, `"id":`, v.ID == (openapi_types.UUID{})) {
 		w.UUID(v.ID)
 	}
@@ -541,7 +541,7 @@ func (v MeOrganization) Equal(o MeOrganization) bool {
 		wire.EqualRaw(v.Extra, o.Extra)
 }
 
-func (v MeOrganization) isZero() bool { return v.zeros == wire.Zeros{} && v.Equal(MeOrganization{}) }
+func (v MeOrganization) isZero() bool { return v.Zeros == wire.Zeros{} && v.Equal(MeOrganization{}) }
 
 // ReadJSON reads an object in the place of what v had.
 func (v *MeOrganizationMembership) ReadJSON(s *wire.Scanner) {
@@ -563,12 +563,12 @@ func (v *MeOrganizationMembership) ReadJSON(s *wire.Scanner) {
 			s.Unknown(name, &v.Extra)
 		}
 	}
-	v.zeros = s.End(&f)
+	v.Zeros = s.End(&f)
 }
 
 // WriteJSON writes v as an object.
 func (v *MeOrganizationMembership) WriteJSON(w *wire.Writer) {
-	m := w.Begin(v.zeros)
+	m := w.Begin(v.Zeros)
 	if m.Member(0, `"id":`, v.ID == (openapi_types.UUID{})) {
 		w.UUID(v.ID)
 	}
@@ -609,7 +609,7 @@ func (v MeOrganizationMembership) Equal(o MeOrganizationMembership) bool {
 }
 
 func (v MeOrganizationMembership) isZero() bool {
-	return v.zeros == wire.Zeros{} && v.Equal(MeOrganizationMembership{})
+	return v.Zeros == wire.Zeros{} && v.Equal(MeOrganizationMembership{})
 }
 
 // ReadJSON reads an object in the place of what v had.
@@ -628,12 +628,12 @@ func (v *MeUser) ReadJSON(s *wire.Scanner) {
 			s.Unknown(name, &v.Extra)
 		}
 	}
-	v.zeros = s.End(&f)
+	v.Zeros = s.End(&f)
 }
 
 // WriteJSON writes v as an object.
 func (v *MeUser) WriteJSON(w *wire.Writer) {
-	m := w.Begin(v.zeros)
+	m := w.Begin(v.Zeros)
 	if m.Member(0, `"display_name":`, v.DisplayName == "") {
 		wire.WriteString(w, v.DisplayName)
 	}
@@ -665,7 +665,7 @@ func (v MeUser) Equal(o MeUser) bool {
 		wire.EqualRaw(v.Extra, o.Extra)
 }
 
-func (v MeUser) isZero() bool { return v.zeros == wire.Zeros{} && v.Equal(MeUser{}) }
+func (v MeUser) isZero() bool { return v.Zeros == wire.Zeros{} && v.Equal(MeUser{}) }
 
 // ReadJSON reads an object in the place of what v had.
 func (v *Page) ReadJSON(s *wire.Scanner) {
@@ -681,12 +681,12 @@ func (v *Page) ReadJSON(s *wire.Scanner) {
 			s.Unknown(name, &v.Extra)
 		}
 	}
-	v.zeros = s.End(&f)
+	v.Zeros = s.End(&f)
 }
 
 // WriteJSON writes v as an object.
 func (v *Page) WriteJSON(w *wire.Writer) {
-	m := w.Begin(v.zeros)
+	m := w.Begin(v.Zeros)
 	if m.Member(0, `"has_more":`, !v.HasMore) {
 		w.Bool(v.HasMore)
 	}
@@ -714,4 +714,4 @@ func (v Page) Equal(o Page) bool {
 		wire.EqualRaw(v.Extra, o.Extra)
 }
 
-func (v Page) isZero() bool { return v.zeros == wire.Zeros{} && v.Equal(Page{}) }
+func (v Page) isZero() bool { return v.Zeros == wire.Zeros{} && v.Equal(Page{}) }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -23,15 +24,16 @@ import (
 func main() {
 	specFile := flag.String("spec", "openapi.yaml", "the specification to `read`")
 	out := flag.String("out", "api", "the `directory` that has one for each service")
+	facade := flag.String("facade", "", "the `file` of package facade's types")
 	readme := flag.String("readme", "", "a README `file` whose operations table is written anew")
 	onlyCheck := flag.Bool("check", false, "read the specification, list the facts that nobody has checked for a year, and write nothing")
 	failOld := flag.Bool("fail-old", false, "with -check: fail if there are such facts")
 	flag.Parse()
 	var err error
 	if *onlyCheck {
-		err = check(*specFile, *failOld, time.Now())
+		err = check(os.Stdout, *specFile, *failOld, time.Now())
 	} else {
-		err = run(*specFile, *out, *readme)
+		err = run(*specFile, *out, *facade, *readme)
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "gen: %s: %v\n", *specFile, err)
@@ -42,7 +44,7 @@ func main() {
 // check reads the specification. Facts that are old at the given time are printed,
 // and no error unless that is asked for: a build must not begin to fail by the
 // calendar alone.
-func check(specFile string, failOld bool, now time.Time) error {
+func check(out io.Writer, specFile string, failOld bool, now time.Time) error {
 	_, evidence, err := read(specFile)
 	if err != nil {
 		return err
@@ -55,7 +57,7 @@ func check(specFile string, failOld bool, now time.Time) error {
 	if failOld {
 		return errors.New(old)
 	}
-	fmt.Print(old)
+	fmt.Fprint(out, old)
 	return nil
 }
 
@@ -82,11 +84,12 @@ func read(specFile string) ([]*service, *book, error) {
 	return services, evidence, err
 }
 
-func run(specFile, out, readme string) error {
+func run(specFile, out, facade, readme string) error {
 	services, evidence, err := read(specFile)
 	if err != nil {
 		return err
 	}
+	var types []facadeType
 	for _, s := range services {
 		dir := filepath.Join(out, s.Name)
 		table, err := renderTable(s)
@@ -105,6 +108,20 @@ func run(specFile, out, readme string) error {
 			return err
 		}
 		if err := write(filepath.Join(dir, "decode.gen.go"), readers); err != nil {
+			return err
+		}
+		own, err := facadeTypes(s.Name, source, s.models)
+		if err != nil {
+			return err
+		}
+		types = append(types, own...)
+	}
+	if facade != "" {
+		content, err := renderFacade(types)
+		if err != nil {
+			return err
+		}
+		if err := write(facade, content); err != nil {
 			return err
 		}
 	}

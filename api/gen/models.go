@@ -10,6 +10,7 @@ import (
 	"go/token"
 	"go/types"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,15 +69,12 @@ func models(name string, source []byte) ([]model, error) {
 // isModel tells the structs of schemas from the client and its parameters.
 func isModel(object *ast.StructType) bool {
 	return slices.ContainsFunc(object.Fields.List, func(f *ast.Field) bool {
-		return len(f.Names) == 1 && f.Names[0].Name == "zeros"
+		return len(f.Names) == 1 && f.Names[0].Name == "Zeros"
 	})
 }
 
 func modelFields(p *problems, declared map[string]ast.Expr, name string, object *ast.StructType) (fields []field) {
 	for _, f := range object.Fields.List {
-		if f.Tag == nil {
-			continue // zeros
-		}
 		text, err := strconv.Unquote(f.Tag.Value)
 		if err != nil {
 			p.addf("%s: the tag %s is broken", name, f.Tag.Value)
@@ -84,7 +82,7 @@ func modelFields(p *problems, declared map[string]ast.Expr, name string, object 
 		}
 		jsonName, options, _ := strings.Cut(reflect.StructTag(text).Get("json"), ",")
 		if jsonName == "-" {
-			continue // Extra
+			continue // Extra and Zeros
 		}
 		one := field{Go: f.Names[0].Name, JSON: jsonName, Number: len(fields), Required: options == ""}
 		if !one.use(declared, types.ExprString(f.Type)) {
@@ -186,12 +184,12 @@ func (v *{{.Name}}) ReadJSON(s *wire.Scanner) {
 	{{- range .Fields}}{{if .Required}}
 	s.Require{{if .ID}}Filled{{end}}(&f, {{.Number}}, {{printf "%q" .JSON}})
 	{{- end}}{{end}}
-	v.zeros = s.End(&f)
+	v.Zeros = s.End(&f)
 }
 
 // WriteJSON writes v as an object.
 func (v *{{.Name}}) WriteJSON(w *wire.Writer) {
-	m := w.Begin(v.zeros)
+	m := w.Begin(v.Zeros)
 	{{- range .Fields}}
 	{{- if .Required}}
 	m.Required({{printf "%#q" (printf "%q:" .JSON)}})
@@ -226,7 +224,7 @@ func (v {{.Name}}) Equal(o {{.Name}}) bool {
 // Identity returns the id.
 func (v *{{$m.Name}}) Identity() openapi_types.UUID { return v.{{.Go}} }
 {{end}}{{end}}
-func (v {{.Name}}) isZero() bool { return v.zeros == wire.Zeros{} && v.Equal({{.Name}}{}) }
+func (v {{.Name}}) isZero() bool { return v.Zeros == wire.Zeros{} && v.Equal({{.Name}}{}) }
 {{end}}`))
 
 // renderModels writes the readers and writers of a package's models.
@@ -244,17 +242,25 @@ func renderModels(pkg string, source []byte) ([]byte, error) {
 	if err := modelTemplate.Execute(&body, data); err != nil {
 		return nil, err
 	}
-	for _, imported := range []struct{ use, path string }{
-		{"bytes.", `"bytes"`}, {"slices.", `"slices"`}, {"time.", `"time"`}, {"", ""}, {"date.", `"github.com/credkit/credkit-go/api/date"`},
-		{"wire.", `"github.com/credkit/credkit-go/api/wire"`}, {"openapi_types.", `openapi_types "github.com/oapi-codegen/runtime/types"`},
-	} {
-		if bytes.Contains(body.Bytes(), []byte(imported.use)) {
-			data.Imports = append(data.Imports, imported.path)
-		}
-	}
+	data.Imports = imports(pkg, body.Bytes())
 	body.Reset()
 	if err := modelTemplate.Execute(&body, data); err != nil {
 		return nil, err
 	}
 	return format.Source(body.Bytes())
+}
+
+// imports are the import lines that generated code of a package needs.
+func imports(pkg string, code []byte) (lines []string) {
+	const module = "github.com/credkit/credkit-go/"
+	for _, imported := range []struct{ use, line string }{
+		{"bytes.", `"bytes"`}, {"json.", `"encoding/json"`}, {"slices.", `"slices"`}, {"time.", `"time"`}, {"", ""},
+		{"certn.", `"` + module + `api/certn"`}, {"cosmic.", `"` + module + `api/cosmic"`}, {"date.", `"` + module + `api/date"`}, {"wire.", `"` + module + `api/wire"`},
+		{"openapi_types.", `openapi_types "github.com/oapi-codegen/runtime/types"`},
+	} {
+		if imported.use != pkg+"." && regexp.MustCompile(`(^|[^\w.])`+regexp.QuoteMeta(imported.use)).Match(code) {
+			lines = append(lines, imported.line)
+		}
+	}
+	return lines
 }

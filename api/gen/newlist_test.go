@@ -30,10 +30,6 @@ import (
 // ListQualificationResults is the operation of [Cosmic.QualificationResults].
 const ListQualificationResults = cosmic.OpListQualificationResults
 
-// QualificationResult is how a worker did in a qualification. Only ID is always
-// there. As JSON it is what the service sent: see [Certification].
-type QualificationResult = cosmic.QualificationResult
-
 // QualificationResults is the list of the qualification results of the token's
 // own user (listQualificationResults). No request is made before it is ranged
 // over. No order is promised.
@@ -245,7 +241,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/sandbox"
@@ -275,7 +270,7 @@ func TestTrialOfANewList(t *testing.T) {
 	seen := map[facade.UUID]bool{}
 	for _, r := range results {
 		seen[r.ID] = true
-		if r.Title != "Heat pumps, part 1" || r.PassedOn.String() != "2023-12-25" || r.Status != cosmic.QualificationStatusPassed || r.Extra != nil {
+		if r.Title != "Heat pumps, part 1" || r.PassedOn.String() != "2023-12-25" || r.Status != facade.QualificationStatusPassed || r.Extra != nil {
 			t.Errorf("%+v", r)
 		}
 	}

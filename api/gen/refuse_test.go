@@ -30,7 +30,7 @@ func generate(t *testing.T, spec string) (string, error) {
 			t.Fatal(err)
 		}
 	}
-	return dir, run(filepath.Join(dir, "openapi.yaml"), filepath.Join(dir, "api"), filepath.Join(dir, "README.md"))
+	return dir, run(filepath.Join(dir, "openapi.yaml"), filepath.Join(dir, "api"), filepath.Join(dir, "facade", "models.gen.go"), filepath.Join(dir, "README.md"))
 }
 
 // changed returns the specification with old replaced by now, once.
@@ -107,6 +107,9 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 		{"a token endpoint elsewhere", "tokenUrl: https://api.certn.co/token/", "tokenUrl: https://auth.certn.co/token/", "certnOAuth, tokenUrl", "does not lie below the production server"},
 		{"two answers that are good", "        '401':\n          description: No access token", "        '202':\n          description: No access token", "GET /api/v1/users/", "more than one 2xx response"},
 		{"no answer that is good", "        '201':\n", "        '301':\n", "POST /v1/certifications", "no 2xx response"},
+
+		{"an element without a name", "          items:\n            $ref: '#/components/schemas/User'\n", "          items: {type: object, properties: {who: {$ref: '#/components/schemas/User'}}}\n", "GET /api/v1/users/", "schemas of their own in components"},
+		{"a body without a name", "                $ref: '#/components/schemas/Me'\n", "                {type: object, properties: {who: {$ref: '#/components/schemas/Me'}}}\n", "GET /v1/me", "schemas of their own in components"},
 
 		// What has no reader, in every kind of object.
 		{"allOf", nullablePage, "          allOf: [{$ref: '#/components/schemas/Page'}]\n", "/components/schemas/CertificationList/properties/page/allOf:", "write the members out in one schema"},

@@ -18,6 +18,7 @@ type service struct {
 	spec.Service
 	summaries map[spec.OperationID]string
 	Examples  map[spec.OperationID][]string // of the elements of lists, as JSON
+	models    []string                      // the schemas that the operations are about
 }
 
 // tables reads a service a tag, sorted by name.
@@ -37,6 +38,7 @@ func tables(doc *openapi3.T) ([]*service, error) {
 	}
 	sorted := slices.SortedFunc(maps.Values(services), func(a, b *service) int { return strings.Compare(a.Name, b.Name) })
 	for _, s := range sorted {
+		slices.Sort(s.models)
 		slices.SortFunc(s.Operations, func(a, b spec.Operation) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	}
 	return sorted, p.err()
@@ -215,6 +217,13 @@ func readOperation(p *problems, doc *openapi3.T, services map[string]*service, p
 		}
 	}
 	s.summaries[row.ID] = op.Summary
+	for _, name := range operationModels(op, row.Pagination.Items) {
+		if name == "" {
+			p.addf("%s: give what it takes and returns schemas of their own in components, so that their Go types have names", where)
+		} else if !slices.Contains(s.models, name) {
+			s.models = append(s.models, name)
+		}
+	}
 }
 
 func readSecurity(p *problems, where string, doc *openapi3.T, s *service, op *openapi3.Operation) []string {

@@ -8,7 +8,7 @@ trap 'rm -rf "$copy"' EXIT
 git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
 	[ -f "$file" ] && printf '%s\0' "$file"
 done | xargs -0 cp --parents -t "$copy"
-generated() { (cd "$1" && find api README.md -type f \( -name '*.gen.go' -o -name '*.md' \) -print0 | sort -z | xargs -0 sha256sum); }
+generated() { (cd "$1" && find api facade README.md -type f \( -name '*.gen.go' -o -name '*.md' \) -print0 | sort -z | xargs -0 sha256sum); }
 
 before=$(generated .)
 for run in first second; do

@@ -210,13 +210,13 @@ func (v LifecycleStatus) Valid() bool {
 // Me The current user. Two forms are documented; the older one requires nothing and has no `scopes`, so nothing is
 // required here.
 type Me struct {
-	// AccessibleMemberIDs Older form. The organization members whose records the user may see.
+	// AccessibleMemberIDs The organization members whose records the user may see; older form.
 	AccessibleMemberIDs []openapi_types.UUID `json:"accessible_member_ids,omitempty,omitzero"`
 
-	// OrganizationMemberships Older form. The user's memberships in those organizations.
+	// OrganizationMemberships The user's memberships in those organizations; older form.
 	OrganizationMemberships []MeOrganizationMembership `json:"organization_memberships,omitempty,omitzero"`
 
-	// Organizations Older form. The organizations of the user.
+	// Organizations The organizations of the user; older form.
 	Organizations []MeOrganization `json:"organizations,omitempty,omitzero"`
 
 	// Scopes The distinct permissions of the token's JWT for an OAuth integration; empty for a first-party user session.
@@ -283,13 +283,13 @@ type User struct {
 	// Email The user's e-mail address, unchecked.
 	Email string `json:"email,omitempty,omitzero"`
 
-	// FirstName Given name.
+	// FirstName The given name.
 	FirstName string `json:"first_name,omitempty,omitzero"`
 
 	// ID The user; what other calls take as `owner_id`.
 	ID openapi_types.UUID `json:"id"`
 
-	// LastName Family name.
+	// LastName The family name.
 	LastName string `json:"last_name,omitempty,omitzero"`
 
 	// Team The team of the user; nothing is known of its fields.

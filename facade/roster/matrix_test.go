@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/credkit/credkit-go/api/certn"
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/roster"
 )
@@ -96,7 +95,7 @@ func users(all ...facade.User) iter.Seq2[facade.User, error] {
 }
 
 func user(id byte, email string) facade.User {
-	return facade.User{User: certn.User{ID: facade.UUID{id}, Email: email, FirstName: "First" + fmt.Sprint(id)}}
+	return facade.User{ID: facade.UUID{id}, Email: email, FirstName: "First" + fmt.Sprint(id)}
 }
 
 func TestJoin(t *testing.T) {

@@ -8,8 +8,6 @@ import (
 	"time"
 	"unique"
 
-	"github.com/credkit/credkit-go/api/cosmic"
-	"github.com/credkit/credkit-go/api/date"
 	"github.com/credkit/credkit-go/facade"
 )
 
@@ -100,7 +98,7 @@ func (r Row) Cell(slug string) Cell {
 // Policy is what workers are held to: the day, the windows and the
 // requirements. It is safe for use by many goroutines.
 type Policy struct {
-	day          date.Date
+	day          facade.Date
 	due          []int // ascending
 	requirements *Requirements
 }
@@ -117,7 +115,7 @@ func DefaultDue() []int { return []int{30, 60, 90} }
 // The error is about a window below 1 or above 36,500 days.
 func NewPolicy(day facade.Date, due []int, requirements *Requirements) (*Policy, error) {
 	if day.IsZero() {
-		day = date.FromTime(time.Now())
+		day = facade.DateFromTime(time.Now())
 	}
 	if len(due) == 0 {
 		due = DefaultDue()
@@ -184,7 +182,7 @@ func (p *Policy) limit(due int) int {
 
 // window returns the narrowest window that an end lies in on a day, none of
 // which is wider than limit; 0 if it lies in none, has passed or does not come.
-func (p *Policy) window(day, end date.Date, limit int) int {
+func (p *Policy) window(day, end facade.Date, limit int) int {
 	left := day.DaysUntil(end)
 	if end.IsZero() || left < 0 || left > limit {
 		return 0
@@ -225,10 +223,10 @@ func laterOf(a, b *facade.Certification) bool {
 // that say that it is good; what is absent says nothing.
 func wordsOf(c *facade.Certification) string {
 	var words []string
-	if w := c.ValidityStatus; w != "" && w != cosmic.ValidityStatusValid {
+	if w := c.ValidityStatus; w != "" && w != facade.ValidityStatusValid {
 		words = append(words, "validity_status: "+string(w))
 	}
-	if w := c.LifecycleStatus; w != "" && w != cosmic.LifecycleStatusActive {
+	if w := c.LifecycleStatus; w != "" && w != facade.LifecycleStatusActive {
 		words = append(words, "lifecycle_status: "+string(w))
 	}
 	return strings.Join(words, ", ")

@@ -5,13 +5,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/credkit/credkit-go/api/cosmic"
-	"github.com/credkit/credkit-go/api/date"
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/roster"
 )
 
-var today = date.Of(2026, time.November, 25)
+var today = facade.DateOf(2026, time.November, 25)
 
 // held is a certification that ends so many days after today.
 func held(slug string, days int) facade.Certification {
@@ -21,13 +19,11 @@ func held(slug string, days int) facade.Certification {
 }
 
 func endless(slug string) facade.Certification {
-	return facade.Certification{Certification: cosmic.Certification{
-		ID: facade.UUID{15: byte(len(slug)), 14: 1}, CertificationType: cosmic.CertificationType{Slug: slug, Title: "The " + slug},
-	}}
+	return facade.Certification{ID: facade.UUID{15: byte(len(slug)), 14: 1}, CertificationType: facade.CertificationType{Slug: slug, Title: "The " + slug}}
 }
 
 func worker(key string, certs ...facade.Certification) roster.Worker {
-	return roster.Worker{Key: key, Me: &facade.Me{User: cosmic.MeUser{Email: key + "@Example.com", DisplayName: "Name of " + key}}, Certifications: certs}
+	return roster.Worker{Key: key, Me: &facade.Me{User: facade.MeUser{Email: key + "@Example.com", DisplayName: "Name of " + key}}, Certifications: certs}
 }
 
 func failed(key string, problem roster.Problem, certs ...facade.Certification) roster.Worker {
@@ -56,7 +52,7 @@ func TestAssessStates(t *testing.T) {
 	suspended := held("epa", 400)
 	suspended.ValidityStatus = "suspended"
 	clean := held("epa", 300)
-	clean.ValidityStatus, clean.LifecycleStatus = cosmic.ValidityStatusValid, cosmic.LifecycleStatusActive
+	clean.ValidityStatus, clean.LifecycleStatus = facade.ValidityStatusValid, facade.LifecycleStatusActive
 	suspendedAndDue := held("epa", 5)
 	suspendedAndDue.LifecycleStatus = "archived"
 	twin := held("epa", 10)
@@ -161,7 +157,7 @@ func TestNewPolicyRefusesWindowsThatCannotBe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := p.Matrix(nil); m.Day != date.FromTime(time.Now()) || len(m.Due) != 3 {
+	if m := p.Matrix(nil); m.Day != facade.DateFromTime(time.Now()) || len(m.Due) != 3 {
 		t.Errorf("%+v", m)
 	}
 }

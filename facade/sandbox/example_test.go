@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/credkit/credkit-go/api/cosmic"
+	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -24,7 +24,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	if err := sb.Fail(sandbox.On(cosmic.OpListCertifications), sandbox.Status(503), sandbox.RetryAfter("1"), sandbox.Times(1)); err != nil {
+	if err := sb.Fail(sandbox.On(facade.ListCertifications), sandbox.Status(503), sandbox.RetryAfter("1"), sandbox.Times(1)); err != nil {
 		fmt.Println(err)
 		return
 	}
