@@ -74,6 +74,7 @@ type sessionState struct {
 	// the sandbox, of algorithm 2 the session's counter.
 	current   uint64
 	refreshed time.Time // the last refresh, or the sign-in
+	upgraded  time.Time // from algorithm 1 to 2, zero if it was not
 	rotations int
 	ended     *refusal // what its tokens get; nil while it lives
 }
@@ -231,7 +232,7 @@ func (s *Sandbox) rotate(f *session, algorithm int, number uint64) (rotation, *r
 	case algorithm == 1 && t.algorithm == 1:
 		use = s.useRow(t, number, now)
 	case algorithm == 1:
-		use = within(t.refreshed, s.set.reuseInterval, now)
+		use = within(t.upgraded, s.set.reuseInterval, now)
 	default:
 		use = s.useCounter(t, number, now)
 	}
@@ -265,7 +266,7 @@ func (s *Sandbox) rotate(f *session, algorithm int, number uint64) (rotation, *r
 	case rotated, branched:
 		t.rotations++
 		t.refreshed = now
-	case unrotated:
+	case forgiven, unrotated:
 		t.refreshed = now
 	}
 	return rotation{t.algorithm, t.current, use == forgiven}, nil
@@ -293,7 +294,7 @@ func (s *Sandbox) useRow(t *sessionState, number uint64, now time.Time) string {
 		}
 		at.used = now
 		if s.grants.upgrade {
-			t.algorithm, t.tokens, t.current = 2, nil, 0
+			t.algorithm, t.tokens, t.current, t.upgraded = 2, nil, 0, now
 		} else {
 			s.grants.issue(t, number)
 		}
