@@ -13,11 +13,17 @@ import (
 // KeepAliveOptions change what [Sessions.KeepAlive] does. The zero value is
 // ready for use.
 type KeepAliveOptions struct {
-	// Idle is for how long a session may go without a renewal. It should be well
-	// below the server's inactivity limit less the time between two sweeps. Zero or
-	// less is 20 hours. Each session is renewed up to a twentieth of it earlier, by a
-	// part that each of its records has of its own: those that were signed in to
-	// together spread out, and more sweeps do not mean more renewals.
+	// Idle is for how long a session may go without a renewal. Zero or less is 20
+	// hours. Each session is renewed up to a hundredth of it earlier, by a part that
+	// each of its records has of its own: those that were signed in to together
+	// spread out, and more sweeps do not mean more renewals.
+	//
+	// Let a session that one sweep fails to renew be due in another one before the
+	// server ends it: Idle is at most the server's inactivity limit less twice the
+	// time between two sweeps, and less what a sweep takes. With a limit of 24 hours
+	// and a sweep every hour the default leaves three hours to mend a failure, at
+	// 1.2 renewals a session and day. With a sweep every ten minutes it can be 23 h 35 min,
+	// at 1.05 renewals and with the time of two sweeps.
 	Idle time.Duration
 	// PerSecond bounds the renewals that are started in a second. Zero or less is 10.
 	PerSecond float64
@@ -46,9 +52,10 @@ const (
 
 // A KeepAliveReport counts what one sweep did.
 type KeepAliveReport struct {
-	// Checked is how many records were looked at. Of them, those that are neither
-	// counted below nor not due are ended, of another app or token endpoint,
-	// without refresh token, or no sessions.
+	// Checked is how many records were looked at. NotDue of them have tokens that
+	// are not old enough, whatever else they are. Those that are not counted at all
+	// are ended, of another app or token endpoint, without refresh token, or no
+	// sessions.
 	Checked int `json:"checked"`
 	NotDue  int `json:"not_due"`
 	// Renewed, Elsewhere, Ended and Failed count the results.
@@ -124,20 +131,27 @@ func (k *keepAlive) sweep(ctx context.Context) error {
 		if err != nil {
 			return storeError("list", "", err)
 		}
+		notDue := false
+		if issued, ok := issuedAt(stored.Data); ok {
+			notDue = !k.due(issued, 1)
+		}
+		var r *record
+		if !notDue {
+			if r, err = stored.parse(); err == nil && k.concerns(r) {
+				notDue = !k.due(r.IssuedAt, jitterOf(r))
+			}
+		}
 		k.mu.Lock()
 		k.report.Checked++
+		if notDue {
+			k.report.NotDue++
+		}
 		k.mu.Unlock()
-		r, err := stored.parse()
 		switch {
 		case err != nil:
 			k.done(stored.Key, KeepAliveFailed, err)
 			continue
-		case !k.concerns(r):
-			continue
-		case !k.due(r, jitterOf(r)):
-			k.mu.Lock()
-			k.report.NotDue++
-			k.mu.Unlock()
+		case notDue, !k.concerns(r):
 			continue
 		}
 		select {
@@ -170,9 +184,10 @@ func jitterOf(r *record) float64 {
 	return float64(binary.BigEndian.Uint32(sum[:])) / math.MaxUint32
 }
 
-// due reports whether r was not renewed for Idle, less up to a twentieth.
-func (k *keepAlive) due(r *record, jitter float64) bool {
-	return time.Since(r.IssuedAt) >= k.Idle-time.Duration(float64(k.Idle/20)*jitter)
+// due reports whether tokens issued at that time were not renewed for Idle, less
+// up to a hundredth.
+func (k *keepAlive) due(issued time.Time, jitter float64) bool {
+	return time.Since(issued) >= k.Idle-time.Duration(float64(k.Idle/100)*jitter)
 }
 
 // renew renews the session of key if it is still due.
@@ -182,7 +197,7 @@ func (k *keepAlive) renew(ctx context.Context, key string) (KeepAliveResult, err
 	if err != nil {
 		return KeepAliveFailed, err
 	}
-	if !k.concerns(stored) || !k.due(stored, 1) {
+	if !k.concerns(stored) || !k.due(stored.IssuedAt, 1) {
 		return KeepAliveElsewhere, nil
 	}
 	o, err := k.sessions.borrow(key, k.endpoint)
@@ -191,9 +206,12 @@ func (k *keepAlive) renew(ctx context.Context, key string) (KeepAliveResult, err
 	}
 	defer k.sessions.giveBack(o, k.endpoint)
 	changes, err := o.cache.renewVersion(ctx, stored.Version)
-	// Once more at once, and not in the next sweep: a server that moves its sessions
-	// to another token algorithm forgives the parent for some seconds alone.
-	if passes(err) && sleep(ctx, keepAliveRetry) {
+	// Again at once, and not in the next sweep: a server that moves its sessions to
+	// another token algorithm forgives the parent for some seconds alone.
+	for _, pause := range keepAlivePauses {
+		if !passes(err) || !sleep(ctx, pause) {
+			break
+		}
 		changes, err = o.cache.renewVersion(ctx, stored.Version)
 	}
 	var reauth *ReauthError
@@ -217,8 +235,8 @@ func (k *keepAlive) renew(ctx context.Context, key string) (KeepAliveResult, err
 	return result, nil
 }
 
-// keepAliveRetry is the pause before a failed renewal is tried again.
-const keepAliveRetry = 2 * time.Second
+// keepAlivePauses are the pauses before a failed renewal is tried again.
+var keepAlivePauses = [...]time.Duration{2 * time.Second, 4 * time.Second}
 
 // passes reports whether a renewal failed in a way that may be over at once.
 func passes(err error) bool {

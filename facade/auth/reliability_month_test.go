@@ -26,22 +26,24 @@ const (
 	monthSessions  = 10_000
 	monthProcesses = 8
 	monthCrashes   = 300
-	monthSweep     = 160 * time.Minute // of each process; those of the fleet are spread over it
-	monthIdle      = 23*time.Hour + 15*time.Minute
-	restartDelay   = 5 * time.Second
+	monthLimit     = 24 * time.Hour   // of inactivity, at the server
+	monthSweep     = 10 * time.Minute // one sweep of the fleet, by its processes in turn
+	// As KeepAliveOptions.Idle advises, with five minutes for a sweep.
+	monthIdle    = monthLimit - 2*monthSweep - 5*time.Minute
+	restartDelay = 5 * time.Second
 )
 
 // mortalStore is the store as one process has it. The process dies in the middle
 // of a save once it is doomed: nothing that it does after that reaches the store.
 type mortalStore struct {
-	auth.Store
+	*auth.MemoryStore
 	doomed atomic.Bool
 	dead   chan struct{}
 	once   sync.Once
 }
 
 func (s *mortalStore) Update(ctx context.Context, key string, f func(context.Context, []byte) ([]byte, error)) error {
-	return s.Store.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
+	return s.MemoryStore.Update(ctx, key, func(ctx context.Context, current []byte) ([]byte, error) {
 		next, err := f(ctx, current)
 		if err == nil && next != nil && s.doomed.Load() {
 			s.once.Do(func() { close(s.dead) })
@@ -51,13 +53,29 @@ func (s *mortalStore) Update(ctx context.Context, key string, f func(context.Con
 	})
 }
 
+func (s *mortalStore) isDead() bool {
+	select {
+	case <-s.dead:
+		return true
+	default:
+		return false
+	}
+}
+
+// life is one process between two crashes.
+type life struct {
+	ctx      context.Context // ends with it
+	store    *mortalStore
+	sessions *auth.Sessions
+}
+
 // month is the fleet with its figures.
 type month struct {
 	sb      *sandbox.Sandbox
-	store   auth.Store
+	store   *auth.MemoryStore
 	e       auth.Endpoint
 	end     time.Time
-	lives   [monthProcesses]atomic.Pointer[mortalStore]
+	lives   [monthProcesses]atomic.Pointer[life]
 	mu      sync.Mutex
 	report  auth.KeepAliveReport
 	sweeps  int
@@ -67,12 +85,12 @@ type month struct {
 
 // TestReliabilityMonth: 10,000 sessions that are used once in 30 days, on a
 // server that ends them after 24 hours without a refresh, loses 1 % of its
-// responses, and moves to algorithm 2 in the middle; 8 processes sweep side by
-// side, and 300 times one of them dies in the middle of a save.
+// responses, and moves to algorithm 2 in the middle; 8 processes share the sweeps,
+// and 300 times one of them dies in the middle of a save.
 func TestReliabilityMonth(t *testing.T) {
 	real, done := time.Now(), ""
 	synctest.Test(t, func(t *testing.T) {
-		sb, err := sandbox.New(sandbox.WithInactivityTimeout(24*time.Hour), sandbox.WithReuseInterval(10*time.Second), sandbox.WithLogSize(1))
+		sb, err := sandbox.New(sandbox.WithInactivityTimeout(monthLimit), sandbox.WithReuseInterval(10*time.Second), sandbox.WithLogSize(1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +110,8 @@ func TestReliabilityMonth(t *testing.T) {
 		for i := range monthProcesses {
 			wg.Go(func() { m.process(t, i) })
 		}
-		wg.Go(func() { m.crash() })
+		wg.Go(m.people)
+		wg.Go(m.crash)
 		time.Sleep(monthDays / 2 * 24 * time.Hour)
 		sb.UpgradeAtNextRefresh()
 		wg.Wait()
@@ -127,39 +146,32 @@ func (m *month) signIn(t *testing.T) {
 func monthKey(i int) string { return fmt.Sprintf("worker-%05d", i) }
 
 // process is one process until the end of the month: it is started again after
-// each death, sweeps at once, and then at its hours. Meanwhile its share of the
-// people call, each once.
+// each death, sweeps at once, and then in its turn.
 func (m *month) process(t *testing.T, number int) {
-	dice := rand.New(rand.NewPCG(uint64(number), 30))
-	next := time.Now().Add(monthSweep * time.Duration(number) / monthProcesses)
+	next := time.Now().Add(monthSweep * time.Duration(number))
 	for time.Now().Before(m.end) {
-		life := &mortalStore{Store: m.store, dead: make(chan struct{})}
-		m.lives[number].Store(life)
-		sessions, err := auth.NewSessions(life, auth.App{ClientID: m.sb.App().ClientID})
+		ctx, die := context.WithCancel(t.Context())
+		store := &mortalStore{MemoryStore: m.store, dead: make(chan struct{})}
+		sessions, err := auth.NewSessions(store, auth.App{ClientID: m.sb.App().ClientID})
 		if err != nil {
 			t.Error(err)
+			die()
 			return
 		}
-		ctx, die := context.WithCancel(t.Context())
 		go func() {
 			select {
-			case <-life.dead:
+			case <-store.dead:
 				die()
 			case <-ctx.Done():
 			}
 		}()
-		for first := true; ctx.Err() == nil && time.Now().Before(m.end); first = false {
+		m.lives[number].Store(&life{ctx, store, sessions})
+		for first := true; first || (wait(ctx, min(time.Until(next), time.Until(m.end))) && time.Now().Before(m.end)); first = false {
 			if !first {
-				if !wait(ctx, time.Until(next)) {
-					break
-				}
-				next = next.Add(monthSweep)
+				next = next.Add(monthSweep * monthProcesses)
 			}
 			report, _ := sessions.KeepAlive(ctx, m.e, auth.KeepAliveOptions{Idle: monthIdle, PerSecond: 50}) // it ends early by death alone
 			m.count(report)
-			for range monthSessions / monthProcesses / int(monthDays*24*time.Hour/monthSweep) {
-				m.use(ctx, sessions, dice.IntN(monthSessions))
-			}
 		}
 		die()
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -178,17 +190,27 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// use is a person's call.
-func (m *month) use(ctx context.Context, sessions *auth.Sessions, i int) {
-	src, err := sessions.Key(monthKey(i)).Source(m.e)
-	if err == nil {
-		_, err = src.Token(ctx)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.used++
-	if err != nil && ctx.Err() == nil {
-		m.refused++
+// people call through one process after another, each person once in the month.
+// Who was calling a process that died calls another one.
+func (m *month) people() {
+	dice := rand.New(rand.NewPCG(1, 30))
+	for _, person := range dice.Perm(monthSessions) {
+		time.Sleep(monthDays * 24 * time.Hour / (monthSessions + 1))
+		for number := person; ; number++ {
+			l := m.lives[number%monthProcesses].Load()
+			src, err := l.sessions.Key(monthKey(person)).Source(m.e)
+			if err == nil {
+				_, err = src.Token(l.ctx)
+			}
+			if l.store.isDead() {
+				continue
+			}
+			m.used++
+			if err != nil {
+				m.refused++
+			}
+			break
+		}
 	}
 }
 
@@ -197,9 +219,7 @@ func (m *month) crash() {
 	dice := rand.New(rand.NewPCG(300, 30))
 	for range monthCrashes {
 		time.Sleep(monthDays * 24 * time.Hour / (monthCrashes + 1))
-		if life := m.lives[dice.IntN(monthProcesses)].Load(); life != nil {
-			life.doomed.Store(true)
-		}
+		m.lives[dice.IntN(monthProcesses)].Load().store.doomed.Store(true)
 	}
 }
 
@@ -224,13 +244,13 @@ func (m *month) print(t *testing.T) string {
 		if s.Ended != "" {
 			lost++
 			reasons[s.Ended]++
-		} else if time.Since(s.Refreshed) >= 24*time.Hour {
+		} else if time.Since(s.Refreshed) >= monthLimit {
 			lost++
 			reasons["inactivity, not noticed yet"]++
 		}
 	}
 	c := m.sb.Counters()
-	rate := float64(c.Rotations) / monthSessions / monthDays
+	rate := float64(c.Refreshes) / monthSessions / monthDays
 	simulated := fmt.Sprintf("%d days, %d sessions, %d processes, %d sweeps: %d records read, %d renewed, %d renewed elsewhere, %d failed, %d ended", monthDays, monthSessions, monthProcesses, m.sweeps,
 		m.report.Checked, m.report.Renewed, m.report.Elsewhere, m.report.Failed, m.report.Ended)
 	t.Logf("%d calls of people, %d refused; %d crashes; %d responses lost; %d sessions upgraded", m.used, m.refused, monthCrashes, c.Faults, upgraded)

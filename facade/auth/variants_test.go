@@ -319,16 +319,16 @@ func TestPromiseSix_ABanPassesAndARestoredDatabaseDoesNot(t *testing.T) {
 }
 
 // The next sweep would be too late where the parent is forgiven for seconds alone.
-func TestKeepAliveTriesALostResponseAgainAtOnce(t *testing.T) {
+func TestKeepAliveTriesLostResponsesAgainAtOnce(t *testing.T) {
 	eachVariant(t, func(t *testing.T, fl *fleet) {
 		p, _ := fl.process(t)
 		defer closeSessions(t, p)
 		time.Sleep(21 * time.Hour)
-		if err := fl.sb.Fail(sandbox.On(sandbox.OpToken), sandbox.CutAfterProcessing(), sandbox.Times(1)); err != nil {
+		if err := fl.sb.Fail(sandbox.On(sandbox.OpToken), sandbox.CutAfterProcessing(), sandbox.Times(2)); err != nil {
 			t.Fatal(err)
 		}
 		report, err := p.KeepAlive(t.Context(), fl.e, auth.KeepAliveOptions{})
-		if c := fl.sb.Counters(); err != nil || report.Renewed != 1 || c.Forgiven != 1 || c.ReplaysRefused != 0 {
+		if c := fl.sb.Counters(); err != nil || report.Renewed != 1 || c.Forgiven != 2 || c.ReplaysRefused != 0 {
 			t.Errorf("%+v, %v; %+v", report, err, c)
 		}
 	})
