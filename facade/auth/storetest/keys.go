@@ -73,11 +73,18 @@ func leaveKeys(ctx context.Context, a, _ auth.Store) error {
 	}
 	walk := a.Keys(ctx)
 	for range 2 { // a walk can be made again
-		for key, err := range walk {
-			if err != nil || key == "" {
-				return fmt.Errorf("Keys gave %q, %v", key, err)
+		given := 0
+		walk(func(key string, walkErr error) bool {
+			if given++; walkErr != nil || key == "" {
+				err = fmt.Errorf("Keys gave %q, %w", key, walkErr)
 			}
-			break
+			return false
+		})
+		if err != nil {
+			return err
+		}
+		if given != 1 {
+			return fmt.Errorf("Keys gave %d keys to a loop that ended at once", given)
 		}
 	}
 	return first(

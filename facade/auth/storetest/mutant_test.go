@@ -40,6 +40,37 @@ func (m *mutant) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return m.Store.Keys(ctx)
 }
 
+// walked is a store in memory whose walk over the records gives them to each.
+type walked struct {
+	*auth.MemoryStore
+	each func(number int, r auth.Record, yield func(auth.Record, error) bool) bool
+}
+
+func (w walked) Records(ctx context.Context) iter.Seq2[auth.Record, error] {
+	return func(yield func(auth.Record, error) bool) {
+		number := 0
+		for r, err := range w.MemoryStore.Records(ctx) {
+			if err != nil {
+				yield(r, err)
+				return
+			}
+			if number++; !w.each(number, r, yield) {
+				return
+			}
+		}
+	}
+}
+
+// ended is a store in memory whose walk ends early, as if that was all.
+type ended struct{ *auth.MemoryStore }
+
+func (e ended) Records(ctx context.Context) iter.Seq2[auth.Record, error] {
+	if ctx.Err() != nil {
+		return func(func(auth.Record, error) bool) {}
+	}
+	return e.MemoryStore.Records(ctx)
+}
+
 // renamed is a store that mistakes keys for one another.
 func renamed(s auth.Store, name func(string) string) *mutant {
 	return &mutant{

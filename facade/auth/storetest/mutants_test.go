@@ -286,6 +286,56 @@ func TestStoreMutants(t *testing.T) {
 				},
 			})
 		}},
+		{"Keys goes on after the loop has ended", "Keys can be left early", func() (a, b auth.Store) {
+			s := memory()
+			return same(&mutant{Store: s, keys: func(ctx context.Context) iter.Seq2[string, error] {
+				return func(yield func(string, error) bool) {
+					for key, err := range s.Keys(ctx) {
+						yield(key, err)
+					}
+				}
+			}})
+		}},
+		{"Records misses a record", "Records agrees with Keys and Load", func() (a, b auth.Store) {
+			return same(walked{auth.NewMemoryStore(), func(number int, r auth.Record, yield func(auth.Record, error) bool) bool {
+				return number == 3 || yield(r, nil)
+			}})
+		}},
+		{"Records gives a record twice", "Records agrees with Keys and Load", func() (a, b auth.Store) {
+			return same(walked{auth.NewMemoryStore(), func(number int, r auth.Record, yield func(auth.Record, error) bool) bool {
+				return yield(auth.Record{Key: r.Key, Data: bytes.Clone(r.Data)}, nil) && (number != 3 || yield(r, nil))
+			}})
+		}},
+		{"Records gives old records", "Records agrees with Keys and Load", func() (a, b auth.Store) {
+			cache := map[string][]byte{}
+			return same(walked{auth.NewMemoryStore(), func(_ int, r auth.Record, yield func(auth.Record, error) bool) bool {
+				if cache[r.Key] == nil {
+					cache[r.Key] = bytes.Clone(r.Data)
+				}
+				return yield(auth.Record{Key: r.Key, Data: bytes.Clone(cache[r.Key])}, nil)
+			}})
+		}},
+		{"Records gives a record under another key", "Records agrees with Keys and Load", func() (a, b auth.Store) {
+			var before string
+			return same(walked{auth.NewMemoryStore(), func(number int, r auth.Record, yield func(auth.Record, error) bool) bool {
+				r.Key, before = before, r.Key
+				return number == 1 || yield(r, nil)
+			}})
+		}},
+		{"Records gives deleted records", "Records agrees with Keys and Load", func() (a, b auth.Store) {
+			return same(walked{auth.NewMemoryStore(), func(number int, r auth.Record, yield func(auth.Record, error) bool) bool {
+				return (number != 1 || yield(auth.Record{Key: "deleted"}, nil)) && yield(r, nil)
+			}})
+		}},
+		{"Records goes on after the loop has ended", "Records can be left early", func() (a, b auth.Store) {
+			return same(walked{auth.NewMemoryStore(), func(_ int, r auth.Record, yield func(auth.Record, error) bool) bool {
+				yield(r, nil)
+				return true
+			}})
+		}},
+		{"Records ends at the end of its context without an error", "Records can be left early", func() (a, b auth.Store) {
+			return same(ended{auth.NewMemoryStore()})
+		}},
 	} {
 		t.Run(m.flaw, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

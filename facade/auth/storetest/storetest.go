@@ -133,5 +133,6 @@ func checks() []check {
 		{"Keys can be left early", leaveKeys},
 		{"Keys allows updates on the way", updateDuringKeys},
 		{"Records agrees with Keys and Load", recordsAgree},
+		{"Records can be left early", leaveRecords},
 	}
 }
