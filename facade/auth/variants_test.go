@@ -318,6 +318,88 @@ func TestPromiseSix_ABanPassesAndARestoredDatabaseDoesNot(t *testing.T) {
 	})
 }
 
+// The bubble of each variant fails if a goroutine is left.
+func TestPromiseSeven_CloseWaitsForWhatIsUnderWayAndStartsNothing(t *testing.T) {
+	eachVariant(t, func(t *testing.T, fl *fleet) {
+		p, src := fl.process(t)
+		time.Sleep(time.Hour)
+		if err := fl.sb.Fail(sandbox.On(sandbox.OpToken), sandbox.Delay(5*time.Second), sandbox.Times(1)); err != nil {
+			t.Fatal(err)
+		}
+		var tok auth.Token
+		asked := make(chan error, 1)
+		go func() {
+			var err error
+			tok, err = src.Token(t.Context())
+			asked <- err
+		}()
+		synctest.Wait()
+		begin := time.Now()
+		closeSessions(t, p) // waits for the request
+		if elapsed := time.Since(begin); elapsed != 5*time.Second {
+			t.Errorf("Close took %s", elapsed)
+		}
+		if err := <-asked; err != nil {
+			t.Fatal(err)
+		}
+		if again, err := src.Token(t.Context()); err != nil || again != tok {
+			t.Errorf("the token at hand after Close: %v", err)
+		}
+		time.Sleep(time.Hour)
+		if _, err := src.Token(t.Context()); !errors.Is(err, auth.ErrClosed) {
+			t.Errorf("a token that needs a request after Close: %v", err)
+		}
+		if _, err := src.Renew(t.Context(), tok); !errors.Is(err, auth.ErrClosed) {
+			t.Errorf("a renewal after Close: %v", err)
+		}
+		if report, _ := p.KeepAlive(t.Context(), fl.e, auth.KeepAliveOptions{Idle: time.Minute}); report.Failed != 1 || report.Renewed != 0 {
+			t.Errorf("a sweep after Close: %+v", report)
+		}
+		closeSessions(t, p)
+		if c := fl.sb.Counters(); c.Refreshes != 1 {
+			t.Errorf("%+v", c)
+		}
+
+		// What is pending is saved before Close returns.
+		p, src = fl.process(t)
+		fl.store.breaks(true)
+		good(t, src)
+		time.AfterFunc(10*time.Second, func() { fl.store.breaks(false) })
+		closeSessions(t, p)
+		p, src = fl.process(t)
+		good(t, src)
+		if c := fl.sb.Counters(); c.Refreshes != 2 || c.Forgiven != 0 {
+			t.Errorf("what was pending is not in the store: %+v", c)
+		}
+
+		// A request that takes too long is cut, and costs nothing.
+		time.Sleep(time.Hour)
+		if err := fl.sb.Fail(sandbox.On(sandbox.OpToken), sandbox.Processed(), sandbox.Delay(10*time.Second), sandbox.Times(1)); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			_, err := src.Token(t.Context())
+			asked <- err
+		}()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin = time.Now()
+		if err := p.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second {
+			t.Errorf("Close after %s: %v", time.Since(begin), err)
+		}
+		if err := <-asked; err == nil || time.Since(begin) != time.Second {
+			t.Errorf("the caller got %v after %s", err, time.Since(begin))
+		}
+		p, src = fl.process(t)
+		good(t, src)
+		closeSessions(t, p)
+		if c := fl.sb.Counters(); c.ReplaysRefused != 0 || c.Branched != 0 {
+			t.Errorf("%+v", c)
+		}
+	})
+}
+
 // The next sweep would be too late where the parent is forgiven for seconds alone.
 func TestKeepAliveTriesLostResponsesAgainAtOnce(t *testing.T) {
 	eachVariant(t, func(t *testing.T, fl *fleet) {
