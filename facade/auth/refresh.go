@@ -128,54 +128,18 @@ func (s *session) view(r *renewal) view {
 	return view{kind: kindSession, issuer: s.issuer, clientID: s.all.client.id, held: r.held, rejected: r.rejected, now: time.Now()}
 }
 
-// refresh locks the key, reads the record again, decides, sends the stored
-// refresh token, and saves what was granted before the lock is released.
+// refresh locks the key and does what has to be done under the lock: see
+// [session.locked]. What was granted is saved before the lock is released.
 func (s *session) refresh(ctx context.Context, r *renewal) (*cachedToken, error) {
-	var (
-		stored, next *record
-		failed       *TokenError // of the request: next is nil
-		data         []byte      // next, encoded
-		do           = actSend
-		requested    time.Duration
-	)
 	lockCtx, cancel := context.WithTimeout(ctx, r.lockWait())
 	defer cancel()
+	did := lockedAttempt{do: actSend}
 	waiting := time.Now()
 	locked, err := lockedUpdate(lockCtx, s.all.store, s.key, func(ctx context.Context, current []byte) (_ []byte, err error) {
 		s.all.counters.locks.Add(1)
 		s.all.counters.lockWait.Add(int64(time.Since(waiting)))
-		// We have the lock: another process may have renewed or ended the session
-		// while we waited for it.
-		if stored, err = parseRecord(current); err != nil {
-			return nil, storeError("load", s.key, err)
-		}
-		view := s.view(r)
-		if do = decide(stored, view); do != actSend {
-			return nil, nil
-		}
-		if failed = stored.paused(s.all.id, time.Now()); failed != nil {
-			return nil, nil
-		}
-		// ctx ends when the lock is lost, abort when Close has waited long enough.
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(s.all.abort, cancel)()
-		wall := time.Now()
-		requested = s.cache.now()
-		granted, te := s.endpoint.request(ctx, "refresh_token", url.Values{"refresh_token": {stored.RefreshToken}})
-		if granted.forgiven {
-			s.all.counters.forgiven.Add(1)
-		}
-		view.now = time.Now()
-		if next = successor(stored, view, granted, te, wall); next == nil {
-			failed = te
-			if marked := stored.fail(te, s.all.id, view.now); marked != nil {
-				return marked.encode()
-			}
-			return nil, nil
-		}
-		data, err = next.encode()
-		return data, err
+		did, err = s.locked(ctx, current, r)
+		return did.save, err
 	})
 	switch {
 	case !locked && lockCtx.Err() != nil && r.early:
@@ -185,33 +149,86 @@ func (s *session) refresh(ctx context.Context, r *renewal) (*cachedToken, error)
 		return nil, storeError("lock", s.key, fmt.Errorf("another process has had it for %s: %w", r.lockWait(), err))
 	case !locked:
 		return nil, storeError("lock", s.key, err)
-	case do != actSend:
-		return s.withoutRequest(stored, do, r)
-	case failed != nil: // whether the mark was saved does not matter
-		return nil, failed
-	case next == nil:
+	case did.do != actSend:
+		return s.withoutRequest(did.stored, did.do, r)
+	case did.failed != nil: // whether the mark was saved does not matter
+		return nil, did.failed
+	case did.next == nil:
 		return nil, err
-	case next.Ended != nil && errors.Is(err, ErrConflict):
+	}
+	return s.succeed(did, err, r)
+}
+
+// A lockedAttempt is what was done under the key's lock.
+type lockedAttempt struct {
+	stored *record
+	do     action        // with stored
+	failed *TokenError   // of the request, if do is actSend
+	next   *record       // follows stored, if the server has rotated or ended the session
+	save   []byte        // what the store is to save: next, or stored with the mark of a failure
+	sent   time.Duration // when the request was sent, by the cache's clock
+}
+
+// locked is the work under the key's lock. Another process may have renewed or
+// ended the session while this one waited for it: so it decides anew, and only
+// then sends the stored refresh token.
+func (s *session) locked(ctx context.Context, current []byte, r *renewal) (did lockedAttempt, err error) {
+	did.do = actSend
+	if did.stored, err = parseRecord(current); err != nil {
+		return did, storeError("load", s.key, err)
+	}
+	v := s.view(r)
+	if did.do = decide(did.stored, v); did.do != actSend {
+		return did, nil
+	}
+	if did.failed = did.stored.paused(s.all.id, time.Now()); did.failed != nil {
+		return did, nil
+	}
+	// ctx ends when the lock is lost, abort when Close has waited long enough.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.all.abort, cancel)()
+	wall := time.Now()
+	did.sent = s.cache.now()
+	resp, te := s.endpoint.request(ctx, "refresh_token", url.Values{"refresh_token": {did.stored.RefreshToken}})
+	if resp.forgiven {
+		s.all.counters.forgiven.Add(1)
+	}
+	v.now = time.Now()
+	if did.next = successor(did.stored, v, resp, te, wall); did.next != nil {
+		did.save, err = did.next.encode()
+		return did, err
+	}
+	did.failed = te
+	if marked := did.stored.fail(te, s.all.id, v.now); marked != nil {
+		did.save, err = marked.encode()
+	}
+	return did, err
+}
+
+// succeed goes on with a session that the server has rotated or ended. If that
+// could not be saved, for saveErr, it stays pending.
+func (s *session) succeed(did lockedAttempt, saveErr error, r *renewal) (*cachedToken, error) {
+	next := did.next
+	if next.Ended != nil && errors.Is(saveErr, ErrConflict) {
 		// Another process has renewed the session meanwhile: what the server
 		// refused is not the session's current token.
-		return nil, storeError("lock", s.key, err)
+		return nil, storeError("lock", s.key, saveErr)
 	}
-	// The server has rotated or ended the session. If that is not saved (err), it
-	// stays pending.
 	var t *cachedToken
 	if next.Ended == nil {
 		s.all.counters.renewed.Add(1)
-		t = s.cache.fromResponse(next, requested)
+		t = s.cache.fromResponse(next, did.sent)
 	}
-	if err != nil {
-		r.changes = append(r.changes, s.change(ChangePending, t, unsavedError(s.key, fatePending, err)))
-		s.retrySave(&unsaved{record: next, data: data, from: stored.Version, err: err, at: time.Now()})
+	if saveErr != nil {
+		r.changes = append(r.changes, s.change(ChangePending, t, unsavedError(s.key, fatePending, saveErr)))
+		s.retrySave(&unsaved{record: next, data: did.save, from: did.stored.Version, err: saveErr, at: time.Now()})
 	}
 	if next.Ended != nil {
 		s.notifyEnded(next, r)
 		return s.endedToken(next, r.rejected)
 	}
-	if err == nil {
+	if saveErr == nil {
 		r.changes = append(r.changes, s.change(ChangeRotated, t, nil))
 	}
 	// Only now that it is saved does it matter whether the rest can be used.
