@@ -169,6 +169,8 @@ type ClientInterface interface {
 	// The users of the partner account; a new account lists one user, yourself. The path ends with a slash: without it
 	// the service answers a redirect.
 	//
+	// Scopes: none. Sent again: always. Grade: documented.
+	//
 	// Corresponds with GET /api/v1/users/ (the `ListUsers` operationId).
 	ListUsers(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
@@ -177,6 +179,8 @@ type ClientInterface interface {
 //
 // The users of the partner account; a new account lists one user, yourself. The path ends with a slash: without it
 // the service answers a redirect.
+//
+// Scopes: none. Sent again: always. Grade: documented.
 //
 // Corresponds with GET /api/v1/users/ (the `ListUsers` operationId).
 func (c *Client) ListUsers(ctx context.Context, params *ListUsersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {

@@ -479,6 +479,8 @@ type ClientInterface interface {
 	// path: paged (`data` and `page`) and legacy (`data` alone, everything at once). Which one a server answers is not
 	// said: take both. An absent `page` means that there is no more. No order is promised.
 	//
+	// Scopes: `certification_records:read` (inferred). Sent again: always. Grade: documented.
+	//
 	// Corresponds with GET /v1/certifications (the `ListCertifications` operationId).
 	ListCertifications(ctx context.Context, params *ListCertificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -486,6 +488,9 @@ type ClientInterface interface {
 	//
 	// Adds a certification to the token's own subject. The status fields other than `source` and the verification
 	// fields cannot be set.
+	//
+	// Scopes: `certification_records:write` (inferred). Sent again: only if the server never saw it, or after a 429.
+	// Grade: documented.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -497,6 +502,9 @@ type ClientInterface interface {
 	// Adds a certification to the token's own subject. The status fields other than `source` and the verification
 	// fields cannot be set.
 	//
+	// Scopes: `certification_records:write` (inferred). Sent again: only if the server never saw it, or after a 429.
+	// Grade: documented.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/certifications (the `CreateCertification` operationId).
@@ -507,6 +515,8 @@ type ClientInterface interface {
 	// Who the access token speaks for, and which API scopes it carries. An empty `scopes` does not mean "may do
 	// nothing": it is also what a first-party session gets.
 	//
+	// Scopes: none. Sent again: always. Grade: documented.
+	//
 	// Corresponds with GET /v1/me (the `GetMe` operationId).
 	GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
@@ -516,6 +526,8 @@ type ClientInterface interface {
 // The certifications of the token's own subject, not of an organization. Two contracts are documented for this one
 // path: paged (`data` and `page`) and legacy (`data` alone, everything at once). Which one a server answers is not
 // said: take both. An absent `page` means that there is no more. No order is promised.
+//
+// Scopes: `certification_records:read` (inferred). Sent again: always. Grade: documented.
 //
 // Corresponds with GET /v1/certifications (the `ListCertifications` operationId).
 func (c *Client) ListCertifications(ctx context.Context, params *ListCertificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -534,6 +546,9 @@ func (c *Client) ListCertifications(ctx context.Context, params *ListCertificati
 //
 // Adds a certification to the token's own subject. The status fields other than `source` and the verification
 // fields cannot be set.
+//
+// Scopes: `certification_records:write` (inferred). Sent again: only if the server never saw it, or after a 429.
+// Grade: documented.
 //
 // Takes any type of body and a specified content type.
 //
@@ -555,6 +570,9 @@ func (c *Client) CreateCertificationWithBody(ctx context.Context, params *Create
 // Adds a certification to the token's own subject. The status fields other than `source` and the verification
 // fields cannot be set.
 //
+// Scopes: `certification_records:write` (inferred). Sent again: only if the server never saw it, or after a 429.
+// Grade: documented.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/certifications (the `CreateCertification` operationId).
@@ -574,6 +592,8 @@ func (c *Client) CreateCertification(ctx context.Context, params *CreateCertific
 //
 // Who the access token speaks for, and which API scopes it carries. An empty `scopes` does not mean "may do
 // nothing": it is also what a first-party session gets.
+//
+// Scopes: none. Sent again: always. Grade: documented.
 //
 // Corresponds with GET /v1/me (the `GetMe` operationId).
 func (c *Client) GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {

@@ -81,7 +81,10 @@ func read(specFile string) ([]*service, *book, error) {
 		return nil, nil, err
 	}
 	evidence, err := grades(doc, time.Now().Add(14*time.Hour)) // the day that has begun somewhere
-	return services, evidence, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return services, evidence, describe(services, evidence)
 }
 
 func run(specFile, out, facade, readme string) error {

@@ -78,7 +78,10 @@ const newListPath = `  /v1/qualification-results:
       operationId: listQualificationResults
       tags: [cosmic]
       summary: List qualification results for the token subject
-      description: The qualification results of the token's own subject. No order is promised.
+      description: |
+        The qualification results of the token's own subject. No order is promised.
+
+        Scopes: ` + "`" + `qualifications:read` + "`" + ` (inferred). Sent again: always. Grade: documented.
       security:
         - cosmicOAuth:
             - qualifications:read

@@ -108,6 +108,10 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 		{"two answers that are good", "        '401':\n          description: No access token", "        '202':\n          description: No access token", "GET /api/v1/users/", "more than one 2xx response"},
 		{"no answer that is good", "        '201':\n", "        '301':\n", "POST /v1/certifications", "no 2xx response"},
 
+		{"a description without the scope", "        Scopes: `certification_records:read` (inferred). Sent", "        Sent", "GET /v1/certifications", "must end with the words: Scopes: `certification_records:read` (inferred). Sent again: always. Grade: documented."},
+		{"a scope that the description does not name", "            - certification_records:write\n", "            - certification_records:write\n            - organizations:read\n", "POST /v1/certifications", "Scopes: `certification_records:write`, `organizations:read` (inferred)."},
+		{"a description that promises retries", "only if the server never saw it, or after a 429.", "always.", "POST /v1/certifications", "Sent again: only if the server never saw it, or after a 429."},
+		{"a description of another grade", "Sent again: always. Grade: documented.", "Sent again: always. Grade: observed.", "GET /v1/me", "Grade: documented."},
 		{"an element without a name", "          items:\n            $ref: '#/components/schemas/User'\n", "          items: {type: object, properties: {who: {$ref: '#/components/schemas/User'}}}\n", "GET /api/v1/users/", "schemas of their own in components"},
 		{"a body without a name", "                $ref: '#/components/schemas/Me'\n", "                {type: object, properties: {who: {$ref: '#/components/schemas/Me'}}}\n", "GET /v1/me", "schemas of their own in components"},
 

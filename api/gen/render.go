@@ -176,40 +176,66 @@ const (
 	endMark   = "<!-- operations: end -->\n"
 )
 
-func renderOperations(services []*service, b *book) string {
-	grade := map[string]string{}
+// behaviour says which scopes an operation needs, when it is sent again, and how
+// sure we are.
+type behaviour struct{ Scopes, Again, Grade string }
+
+func behaviourOf(op spec.Operation, b *book) (is behaviour) {
 	for _, c := range b.Operations.Chapters {
+		if c.Title != op.Method+" "+op.Path {
+			continue
+		}
 		for _, f := range c.Facts {
-			if f.Part == "scopes" {
-				grade[c.Title] = " (" + f.Grade + ")"
+			switch f.Part {
+			case "operation":
+				is.Grade = f.Grade
+			case "scopes":
+				is.Scopes = " (" + f.Grade + ")"
 			}
 		}
 	}
+	if len(op.Scopes) > 0 {
+		is.Scopes = "`" + strings.Join(op.Scopes, "`, `") + "`" + is.Scopes
+	} else {
+		is.Scopes = "none"
+	}
+	switch {
+	case op.Retry == spec.RetrySafe:
+		is.Again = "always"
+	case op.Retry == spec.RetryIdempotencyKey && op.IdempotencyTrusted:
+		is.Again = "with an idempotency key"
+	default:
+		is.Again = "only if the server never saw it, or after a 429"
+	}
+	return is
+}
+
+// describe holds the description of each operation to what it says elsewhere:
+// rendered documentation shows descriptions, and not our extensions.
+func describe(services []*service, b *book) error {
+	var p problems
+	for _, s := range services {
+		for _, op := range s.Operations {
+			is := behaviourOf(op, b)
+			want := fmt.Sprintf("Scopes: %s. Sent again: %s. Grade: %s.", is.Scopes, is.Again, is.Grade)
+			if !strings.HasSuffix(strings.Join(strings.Fields(s.texts[op.ID].description), " "), want) {
+				p.addf("%s %s: its description must end with the words: %s", op.Method, op.Path, want)
+			}
+		}
+	}
+	return p.err()
+}
+
+func renderOperations(services []*service, b *book) string {
 	var out strings.Builder
 	out.WriteString("| operation | call | scopes it needs | sent again |\n|---|---|---|---|\n")
 	for _, s := range services {
 		for _, op := range s.Operations {
-			title := op.Method + " " + op.Path
-			scopes := "none"
-			if len(op.Scopes) > 0 {
-				scopes = "`" + strings.Join(op.Scopes, "`, `") + "`" + grade[title]
-			}
-			fmt.Fprintf(&out, "| `%s`: %s | %s `%s` | %s | %s |\n", op.ID, s.summaries[op.ID], s.Title, title, scopes, again(op))
+			is := behaviourOf(op, b)
+			fmt.Fprintf(&out, "| `%s`: %s | %s `%s %s` | %s | %s |\n", op.ID, s.texts[op.ID].summary, s.Title, op.Method, op.Path, is.Scopes, is.Again)
 		}
 	}
 	return out.String()
-}
-
-// again says in words when an operation is sent again.
-func again(op spec.Operation) string {
-	switch {
-	case op.Retry == spec.RetrySafe:
-		return "always"
-	case op.Retry == spec.RetryIdempotencyKey && op.IdempotencyTrusted:
-		return "with an idempotency key"
-	default:
-		return "only if the server never saw it, or after a 429"
-	}
 }
 
 func replaceInReadme(name, table string) error {

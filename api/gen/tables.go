@@ -16,10 +16,13 @@ import (
 // service is a row of the tables with what only the README shows.
 type service struct {
 	spec.Service
-	summaries map[spec.OperationID]string
-	Examples  map[spec.OperationID][]string // of the elements of lists, as JSON
-	models    []string                      // the schemas that the operations are about
+	texts    map[spec.OperationID]texts
+	Examples map[spec.OperationID][]string // of the elements of lists, as JSON
+	models   []string                      // the schemas that the operations are about
 }
+
+// texts are what an operation says for people.
+type texts struct{ summary, description string }
 
 // tables reads a service a tag, sorted by name.
 func tables(doc *openapi3.T) ([]*service, error) {
@@ -51,7 +54,7 @@ func readService(p *problems, doc *openapi3.T, tag *openapi3.Tag) *service {
 		p.addf("%s: missing; it names the service's title, servers and security-scheme", where)
 		return nil
 	}
-	s := &service{Service: spec.Service{Name: tag.Name}, summaries: map[spec.OperationID]string{}, Examples: map[spec.OperationID][]string{}}
+	s := &service{Service: spec.Service{Name: tag.Name}, texts: map[spec.OperationID]texts{}, Examples: map[spec.OperationID][]string{}}
 	for name, value := range fields {
 		switch name {
 		case "title":
@@ -216,7 +219,7 @@ func readOperation(p *problems, doc *openapi3.T, services map[string]*service, p
 			p.addf("%s: no example of its 2xx response has an element in %s", where, row.Pagination.Items)
 		}
 	}
-	s.summaries[row.ID] = op.Summary
+	s.texts[row.ID] = texts{op.Summary, op.Description}
 	for _, name := range operationModels(op, row.Pagination.Items) {
 		if name == "" {
 			p.addf("%s: give what it takes and returns schemas of their own in components, so that their Go types have names", where)

@@ -90,23 +90,26 @@ func TestAREADMEWithoutAPlaceForTheTableIsRefused(t *testing.T) {
 // specification; the generated table follows, by no other hand.
 func TestBehaviourThatIsDescribedIsInTheTable(t *testing.T) {
 	const meSource = "        source: https://docs.natecosmic.com/api-reference/me/current-user-and-granted-api-scopes\n"
+	scopes := strings.NewReplacer("            - certification_records:read\n", "            - certification_records:read\n            - organizations:read\n",
+		"Scopes: `certification_records:read`", "Scopes: `certification_records:read`, `organizations:read`").Replace(credkit.Spec)
+	never := strings.NewReplacer("x-retry: idempotency-key", "x-retry: never").Replace(credkit.Spec)
+	observed := strings.NewReplacer("            grade: inferred\n            source: https://docs.natecosmic.com/api-reference\n", "            grade: observed\n            source: recording:create-twice\n",
+		"only if the server never saw it, or after a 429.", "with an idempotency key.").Replace(credkit.Spec)
 	for _, test := range []struct{ name, old, now, file, want string }{
 		{
-			"a scope of an operation", "            - certification_records:read\n", "            - certification_records:read\n            - organizations:read\n",
+			"a scope of an operation", credkit.Spec, scopes,
 			"api/cosmic/operations.gen.go", `Scopes: []string{"certification_records:read", "organizations:read"}`,
 		},
 		{
-			"a scope in the README", "            - certification_records:read\n", "            - certification_records:read\n            - organizations:read\n",
+			"a scope in the README", credkit.Spec, scopes,
 			"README.md", "`certification_records:read`, `organizations:read`",
 		},
 		{"a limit", "        - requests: 240\n", "        - requests: 120\n", "api/certn/operations.gen.go", "{Requests: 120, Window: 60 * time.Second}"},
-		{"a retry class", "x-retry: idempotency-key", "x-retry: never", "api/cosmic/operations.gen.go", "spec.RetryNever"},
+		{"a retry class", credkit.Spec, never, "api/cosmic/operations.gen.go", "spec.RetryNever"},
 		{
-			"a header that was seen to work", "            grade: inferred\n            source: https://docs.natecosmic.com/api-reference\n",
-			"            grade: observed\n            source: recording:create-twice\n", "api/cosmic/operations.gen.go", "IdempotencyTrusted: true",
+			"a header that was seen to work", credkit.Spec, observed, "api/cosmic/operations.gen.go", "IdempotencyTrusted: true",
 		},
-		{"a header that was seen to work", "            grade: inferred\n            source: https://docs.natecosmic.com/api-reference\n",
-			"            grade: observed\n            source: recording:create-twice\n", "api/EVIDENCE.md", "| observed | <recording:create-twice> |"},
+		{"a header that was seen to work", credkit.Spec, observed, "api/EVIDENCE.md", "| observed | <recording:create-twice> |"},
 		{"the date of an operation", meSource, meSource + "        checked: '2026-11-24'\n", "api/EVIDENCE.md", "| response 200 | documented | as around it | 2026-11-24 |"},
 		{"the date of a response's header", "            source: https://docs.certn.co/api/faq\n          headers:\n", "            source: https://docs.certn.co/api/faq\n            checked: '2026-11-24'\n          headers:\n",
 			"api/EVIDENCE.md", "header `Retry-After` | inferred | <https://docs.certn.co/api/faq> | 2026-11-24 |"},
