@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Bumps what each module file requires directly to its newest version: the
-# library's, the generators', the linters', the benchmark's and that of
-# OpenTelemetry. Read the diff, then run .ci/run.
+# library's, the generators', the linters' and those of the modules within.
+# Read the diff, then run .ci/run.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 # whose newest version cannot be had keeps its own, and is named.
 bump() {
 	local flags=()
-	if [ "$1" = -tool ]; then
+	if [ "${1-}" = -tool ]; then
 		flags=(-tool)
 		shift
 	fi
@@ -23,7 +23,6 @@ tools() { go mod edit -json | sed -n '/"Tool": \[/,/\]/s/.*"Path": "\(.*\)".*/\1
 
 printf -- '--- go.mod\n'
 bump $(direct)
-(cd facade/testdata/consumer && go mod tidy)
 for file in api/tools api/lint; do
 	# A module file of its own beside the sources: it is bumped where there are none.
 	printf -- '--- %s.mod\n' "$file"
@@ -35,11 +34,11 @@ for file in api/tools api/lint; do
 	cp "$work/go.sum" "$file.sum"
 	rm -rf "$work"
 done
-printf -- '--- facade/bench/go.mod\n'
-# The library that it replaces has just changed: the go command may write go.mod.
+# The library that they replace has just changed: the go command may write go.mod.
 export GOFLAGS="${GOFLAGS:-} -mod=mod"
-(cd facade/bench && go generate ./... && bump $(direct) && bump -tool $(tools) && go generate ./... && go mod tidy)
-printf -- '--- facade/otelcredkit/go.mod\n'
-(cd facade/otelcredkit && bump $(direct) && go mod tidy)
+for file in $(git ls-files '*/go.mod'); do
+	printf -- '--- %s\n' "$file"
+	(cd "$(dirname "$file")" && go generate ./... && bump $(direct) && bump -tool $(tools) && go generate ./... && go mod tidy)
+done
 go generate ./...
 git diff --stat

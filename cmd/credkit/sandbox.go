@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/credkit/credkit-go/api/certn"
 	"github.com/credkit/credkit-go/api/cosmic"
@@ -21,6 +22,7 @@ type sandboxCommand struct {
 	Certs         int          `default:"12" help:"How many certifications each worker has."`
 	Users         int          `default:"12" help:"How many users the Certn account has."`
 	Workers       int          `placeholder:"N" help:"Sign in a team of so many workers, for credkit roster; their sessions are removed at the end."`
+	Store         string       `placeholder:"STORE" help:"Where the sessions of --workers are saved, a directory or a postgres:// URL without any. Default: a temporary directory."`
 	PageSize      int          `default:"50" help:"Certifications on a page."`
 	Legacy        bool         `help:"Respond by the older contracts: the list in one page, and the older form of the current user."`
 	Scopes        []string     `placeholder:"SCOPE" help:"The API scopes of the app, with commas between. Default: all."`
@@ -52,13 +54,12 @@ func (c *sandboxCommand) Run(ctx context.Context, p *program) error {
 			return usagef("--flaky %v: want a percentage, more than 0 and at most 100", c.Flaky)
 		}
 	}
-	dir := ""
 	if c.Workers > 0 {
-		if dir, err = c.fillStore(ctx, p, sb); err != nil {
+		if err := c.fillStore(ctx, p, sb); err != nil {
 			return err
 		}
 	}
-	if err := c.printEnvironment(p, sb, dir); err != nil {
+	if err := c.printEnvironment(p, sb); err != nil {
 		return err
 	}
 	<-ctx.Done()
@@ -100,6 +101,8 @@ func (c *sandboxCommand) options(p *program) ([]sandbox.Option, error) {
 	switch {
 	case c.Workers < 0 || c.Workers > mostWorkers:
 		return nil, usagef("--workers %d: want at most %d", c.Workers, mostWorkers)
+	case c.Store != "" && c.Workers == 0:
+		return nil, usagef("--store is where the sessions of --workers are saved: say how many workers")
 	case c.Workers > 0:
 		users := teamUsers(c.Workers)
 		opts = append(opts, sandbox.WithUsers(users...), sandbox.WithCertnUsers(teamCertnUsers(users)...))
@@ -119,14 +122,14 @@ func (c *sandboxCommand) options(p *program) ([]sandbox.Option, error) {
 // printEnvironment prints shell commands that point credkit at the sandbox. They
 // unset what belongs to the real services and give the session a key of its
 // own, so that a real one is neither sent here nor overwritten.
-func (c *sandboxCommand) printEnvironment(p *program, sb *sandbox.Sandbox, store string) error {
+func (c *sandboxCommand) printEnvironment(p *program, sb *sandbox.Sandbox) error {
 	id, secret := sb.CertnClient()
 	p.printErrf("COSMIC and Certn are up, with made-up people. In another terminal paste these lines:\n")
 	var b strings.Builder
 	session := "sandbox"
-	if store != "" {
-		session = "worker-001"
-		fmt.Fprintf(&b, "export %s=%s\n", envStore, store)
+	if c.Workers > 0 {
+		session = teamKey(0)
+		fmt.Fprintf(&b, "export %s=%s\n", envStore, shellWord(c.Store))
 	}
 	for _, v := range []struct{ name, value string }{
 		{envCosmicBase, sb.CosmicURL()},
@@ -146,10 +149,20 @@ func (c *sandboxCommand) printEnvironment(p *program, sb *sandbox.Sandbox, store
 	if c.LoginPort != 8976 {
 		port = " --port " + strconv.Itoa(c.LoginPort)
 	}
-	if store != "" {
+	if c.Workers > 0 {
 		p.printErrf("\nand then\n  %[1]s roster\n  %[1]s roster --users --to roster.html\n  %[1]s roster --since roster.state\n  %[1]s certs\nSome sessions have ended and some lack a scope. Ctrl-C ends the sandbox and removes the sessions.", name)
 		return nil
 	}
 	p.printErrf("\nand then\n  %[1]s login%[2]s\n  %[1]s me\n  %[1]s certs\n  %[1]s users\nCtrl-C ends the sandbox.", name, port)
 	return nil
+}
+
+// shellWord quotes a text for a shell where it needs that.
+func shellWord(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._:@%+=,-", r)
+	}) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"github.com/credkit/credkit-go/api/cosmic"
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
-	"github.com/credkit/credkit-go/facade/auth/filestore"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
@@ -33,7 +31,7 @@ func teamUsers(n int) []sandbox.User {
 	for i := range users {
 		users[i] = sandbox.User{
 			ID:    madeUpID("worker", i),
-			Email: fmt.Sprintf("worker-%03d@example.com", i+1), DisplayName: first[i%len(first)] + " " + last[i%len(last)],
+			Email: teamKey(i) + "@example.com", DisplayName: first[i%len(first)] + " " + last[i%len(last)],
 		}
 	}
 	return users
@@ -63,7 +61,7 @@ func signInTeam(ctx context.Context, sb *sandbox.Sandbox, sessions *auth.Session
 	for i, u := range users {
 		grant, err := signInMember(sb, u.ID, i)
 		if err == nil {
-			err = sessions.SignIn(ctx, fmt.Sprintf("worker-%03d", i+1), grant)
+			err = sessions.SignIn(ctx, teamKey(i), grant)
 		}
 		if err != nil {
 			return err
@@ -102,21 +100,43 @@ func otherScopes() []string {
 	return slices.DeleteFunc(slices.Clone(cosmic.Service.Scopes), func(scope string) bool { return slices.Contains(op.Scopes, scope) })
 }
 
-// fillStore makes a store for the team, in a directory that is removed at the
-// end.
-func (c *sandboxCommand) fillStore(ctx context.Context, p *program, sb *sandbox.Sandbox) (dir string, err error) {
-	dir, err = os.MkdirTemp("", "credkit-sandbox-")
-	if err != nil {
-		return "", err
+// fillStore signs the team in and saves its sessions in the store, to be
+// removed at the end. A store that has sessions is refused.
+func (c *sandboxCommand) fillStore(ctx context.Context, p *program, sb *sandbox.Sandbox) error {
+	if c.Store == "" {
+		dir, err := os.MkdirTemp("", "credkit-sandbox-")
+		if err != nil {
+			return err
+		}
+		p.onClose(func(context.Context) error { return os.RemoveAll(dir) })
+		c.Store = dir
 	}
-	p.onClose(func(context.Context) error { return os.RemoveAll(dir) })
-	store, err := filestore.New(dir)
+	store, err := p.openStoreAt(ctx, c.Store)
 	if err != nil {
-		return "", err
+		return err
+	}
+	if err := store.prepare(ctx); err != nil {
+		return err
+	}
+	for _, err := range store.Keys(ctx) {
+		if err != nil {
+			return err
+		}
+		return usagef("--store: there are sessions in %s: want a store without any", store.where)
 	}
 	sessions, err := auth.NewSessions(store, sb.AuthApp())
 	if err != nil {
-		return "", err
+		return err
 	}
-	return dir, errors.Join(signInTeam(ctx, sb, sessions, teamUsers(c.Workers)), sessions.Close(ctx))
+	p.onClose(func(ctx context.Context) error {
+		for i := range c.Workers {
+			if err := sessions.Forget(ctx, teamKey(i)); err != nil {
+				return err
+			}
+		}
+		return sessions.Close(ctx)
+	})
+	return signInTeam(ctx, sb, sessions, teamUsers(c.Workers))
 }
+
+func teamKey(i int) string { return fmt.Sprintf("worker-%03d", i+1) }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -124,4 +125,33 @@ func TestASecondSandboxAtTheSameAddressSaysSo(t *testing.T) {
 	env, _, _ := served(t)
 	addr := strings.TrimPrefix(env[envCosmicBase], "http://")
 	contain(t, (&world{}).run(t, "sandbox", "--addr", addr).expect(t, exitUsage).stderr, "address already in use")
+}
+
+func TestSandboxSignsATeamInToAStore(t *testing.T) {
+	t.Parallel()
+	for _, place := range []string{filepath.Join(t.TempDir(), "it's"), database.NewDatabase(t)} {
+		env, stderr, stop := served(t, "--workers", "3", "--store", place)
+		if env[envStore] != shellWord(place) {
+			t.Errorf("%s=%s, want %s", envStore, env[envStore], place)
+		}
+		w := &world{env: env}
+		env[envStore] = place
+		if got := w.run(t, "roster").expect(t, exitPartial).stdout; strings.Count(got, "\n") != 3 {
+			t.Errorf("%s", got)
+		}
+		contain(t, w.run(t, "sandbox", "--addr", "127.0.0.1:0", "--workers", "2", "--store", place).expect(t, exitUsage).stderr, "want a store without any")
+		if code := stop(); code != exitOK {
+			t.Errorf("exit %d: %s", code, stderr.String())
+		}
+		contain(t, w.run(t, "roster").expect(t, exitOK).stderr, "no sessions in")
+	}
+	contain(t, (&world{}).run(t, "sandbox", "--store", "x").expect(t, exitUsage).stderr, "say how many workers")
+}
+
+func TestShellWord(t *testing.T) {
+	for text, want := range map[string]string{"/tmp/store-1": "/tmp/store-1", "postgres:///a?host=/tmp&user=b": "'postgres:///a?host=/tmp&user=b'", "it's": `'it'\''s'`} {
+		if got := shellWord(text); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
 }

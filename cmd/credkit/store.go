@@ -42,7 +42,11 @@ var (
 // openStore opens the store that the environment names, to be closed when the
 // command is done.
 func (p *program) openStore(ctx context.Context) (*sessionStore, error) {
-	place := p.env(envStore)
+	return p.openStoreAt(ctx, p.env(envStore))
+}
+
+// openStoreAt opens the store at a place as [envStore] has it.
+func (p *program) openStoreAt(ctx context.Context, place string) (*sessionStore, error) {
 	scheme, _, isURL := strings.Cut(place, "://")
 	switch {
 	case isURL && scheme != "postgres" && scheme != "postgresql":
