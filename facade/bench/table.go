@@ -30,6 +30,7 @@ type peer struct {
 // titles are the names of clients in the table.
 var titles = map[string]string{
 	"generated": "generated client", "ogen": "ogen", "hand": "by hand", "go-json": "by hand with go-json", "x-oauth2": "`oauth2.ReuseTokenSource`",
+	"ready": "the finished bytes, as a json.RawMessage",
 	"limit": "what the limit allows", "plain": "the same requests, no store and no scopes",
 	"sleep": "the larger of the two alone", "credkit-no-read-ahead": "the same without reading ahead",
 }
@@ -41,7 +42,8 @@ var table = []row{
 	{name: "List/rows=10", what: "a list of 10", peers: lists(peer{speed: 3.5}, peer{speed: 1.2}, peer{speed: 1})},
 	{name: "List/rows=50", what: "a list of 50", short: true, peers: lists(peer{speed: 3.5}, peer{speed: 1.2}, peer{speed: 1})},
 	{name: "List/rows=10000", what: "a list of 10,000", short: true, peers: lists(peer{speed: stockSpeed(), memory: 0.25}, peer{speed: 1.6, memory: 0.25}, peer{speed: 1.3, memory: 0.25})},
-	{name: "Write", what: "a certification, written by json.Marshal", peers: []peer{{client: "generated", speed: 0.8}}},
+	{name: "Write/by=MarshalJSON", what: "a certification, written by its MarshalJSON", peers: []peer{{client: "generated", speed: 0.8}}},
+	{name: "Write/by=json.Marshal", what: "the same, by json.Marshal, which checks and compacts what MarshalJSON returns", peers: []peer{{client: "generated", speed: 0.8}, {client: "ready"}}},
 	{name: "Memory/rows=100000", what: "100,000 in one response", peers: []peer{{client: "generated"}, {client: "ogen"}, {client: "hand"}}},
 	{name: "Memory/rows=1000000", what: "1,000,000 in one response", short: true, most: map[string]float64{"peak-B": 48 * mib}},
 	{name: "Call", what: "one small call on loopback", short: true, peers: lists(peer{speed: 0.98}, peer{}, peer{})},
