@@ -12,8 +12,6 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 
 	gojson "github.com/go-json-experiment/json"
@@ -42,30 +40,6 @@ type Scanner struct {
 	unquoted []byte   // the string with an escape that was read last
 	values   int      // that were read
 	strings  *strings // made once there are many values: short lists need none
-}
-
-// Error says what is wrong with a JSON document, and where. It never has the
-// value, which may be personal.
-type Error struct {
-	// Pointer is the place as a JSON pointer (RFC 6901); empty for the top.
-	Pointer string
-	// Problem says what is wrong: "want a UUID, got a JSON number".
-	Problem string
-
-	offset int // the place, until Read has found the pointer
-}
-
-// Error implements error.
-func (e *Error) Error() string {
-	if e.Pointer == "" {
-		return e.Problem
-	}
-	const most = 200 // its names are the server's
-	pointer := e.Pointer
-	if len(pointer) > most {
-		pointer = pointer[:most] + "…"
-	}
-	return fmt.Sprintf("%s at %q", e.Problem, pointer)
 }
 
 // Read reads the value at the beginning of data into v and returns its length.
@@ -100,94 +74,12 @@ func Unmarshal(data []byte, v Value) error {
 		return err
 	}
 	if rest := bytes.TrimLeft(data[n:], " \t\r\n"); len(rest) > 0 {
-		return &Error{Problem: "unexpected data after the JSON value"}
+		return &Error{Problem: DataAfter}
 	}
 	if mismatch != nil {
 		return mismatch
 	}
 	return nil
-}
-
-// Check returns what is wrong with a value: nil for valid JSON without duplicate
-// names, else an *Error.
-func Check(value []byte) error {
-	if jsontext.Value(value).IsValid(jsontext.AllowInvalidUTF8(true)) {
-		return nil
-	}
-	return explain(value, notJSON)
-}
-
-// explain has the JSON library say what is wrong with data, and where.
-func explain(data []byte, problem string) *Error {
-	d := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowInvalidUTF8(true))
-	err := d.SkipValue()
-	e := &Error{Problem: problem}
-	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok && !errors.Is(err, io.ErrUnexpectedEOF) {
-		e.Pointer = string(syntactic.JSONPointer)
-		if errors.Is(err, jsontext.ErrDuplicateName) {
-			e.Problem = duplicateName
-		} else {
-			e.Problem = notJSON
-		}
-	}
-	return e
-}
-
-// What can be wrong with JSON.
-const (
-	notJSON       = "not valid JSON"
-	duplicateName = "the same name twice in one object"
-)
-
-// pointerAt returns the JSON pointer of the value that begins at offset, or of
-// the member whose name does.
-func pointerAt(data []byte, offset int) string {
-	d := jsontext.NewDecoder(bytes.NewReader(data), lenient)
-	for {
-		if _, err := d.ReadToken(); err != nil || d.InputOffset() > int64(offset) {
-			return string(d.StackPointer())
-		}
-	}
-}
-
-// lenient accepts what a scanner has found already, or decides by itself.
-var lenient = gojson.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
-
-// Fields counts the members of one object that its model declares.
-type Fields struct {
-	Zeros
-	seen, twice uint64
-}
-
-// Zeros are the declared members of an object, by their number, that came and
-// left the zero value: as null, or as the type's zero value ("", false, 0, {}).
-// They are written again as they came while the field is still zero.
-type Zeros struct{ null, empty uint64 }
-
-// Form is how a declared member came.
-type Form uint8
-
-// The forms of a member.
-const (
-	// Filled is a value other than the zero value, or one that does not fit.
-	Filled Form = iota
-	// Null is null.
-	Null
-	// Empty is the type's zero value.
-	Empty
-)
-
-// Set notes how the declared member with the given number came.
-func (f *Fields) Set(number uint, form Form) {
-	bit := uint64(1) << number
-	f.twice |= f.seen & bit
-	f.seen |= bit
-	switch form {
-	case Null:
-		f.null |= bit
-	case Empty:
-		f.empty |= bit
-	}
 }
 
 // Object enters an object and returns the name of its first member; nil where
@@ -291,7 +183,7 @@ func (s *Scanner) literal(word string) bool {
 func (s *Scanner) Unknown(name []byte, extra *map[string]json.RawMessage) {
 	key := s.strings.intern(name)
 	if _, twice := (*extra)[key]; twice {
-		s.fail(duplicateName)
+		s.fail(DuplicateName)
 		return
 	}
 	value := s.raw()
@@ -302,30 +194,6 @@ func (s *Scanner) Unknown(name []byte, extra *map[string]json.RawMessage) {
 		*extra = map[string]json.RawMessage{}
 	}
 	(*extra)[key] = bytes.Clone(value)
-}
-
-// End ends an object: a name that came twice is an error.
-func (s *Scanner) End(f *Fields) Zeros {
-	if f.twice != 0 && s.broken == nil {
-		s.fail(duplicateName)
-	}
-	return f.Zeros
-}
-
-// Require notes a mismatch if the member did not come, or came as null.
-func (s *Scanner) Require(f *Fields, number uint, name string) {
-	bit := uint64(1) << number
-	if f.seen&bit == 0 || f.null&bit != 0 {
-		s.note(s.at-1, fmt.Sprintf("required %q is missing or null", name))
-	}
-}
-
-// RequireFilled is Require for an id, of which a zero one is none.
-func (s *Scanner) RequireFilled(f *Fields, number uint, name string) {
-	s.Require(f, number, name)
-	if f.empty>>number&1 != 0 {
-		s.note(s.at-1, fmt.Sprintf("required %q is zero", name))
-	}
 }
 
 // Mismatch skips the value that is next and notes that it is not the one that
@@ -342,31 +210,6 @@ func (s *Scanner) note(offset int, problem string) {
 	if s.mismatch == nil && s.broken == nil {
 		s.mismatch = &Error{Problem: problem, offset: max(0, offset)}
 	}
-}
-
-func article(noun string) string {
-	switch noun[0] {
-	case 'a', 'e', 'i', 'o':
-		return "an " + noun
-	}
-	return "a " + noun
-}
-
-// KindName says what kind of JSON a value is: "object", "null".
-func KindName(value []byte) string {
-	switch value[0] {
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	case '"':
-		return "string"
-	case 't', 'f':
-		return "boolean"
-	case 'n':
-		return "null"
-	}
-	return "number"
 }
 
 // peek steps over white space and returns the byte with which the next token
@@ -388,7 +231,7 @@ func (s *Scanner) syntax() {
 		s.truncated()
 		return
 	}
-	s.fail(notJSON)
+	s.fail(NotJSON)
 }
 
 // fail ends the reading: nothing comes after it.
@@ -424,7 +267,7 @@ func (s *Scanner) raw() []byte {
 		return nil
 	}
 	value := s.data[begin:end]
-	if !jsontext.Value(value).IsValid(jsontext.AllowInvalidUTF8(true)) {
+	if !jsontext.Value(value).IsValid(strict) {
 		s.invalid(value)
 		return nil
 	}
@@ -434,9 +277,9 @@ func (s *Scanner) raw() []byte {
 
 // invalid fails for a value that is not valid JSON.
 func (s *Scanner) invalid(value []byte) {
-	problem := notJSON
+	problem := NotJSON
 	if jsontext.Value(value).IsValid(lenient) {
-		problem = duplicateName
+		problem = DuplicateName
 	}
 	s.fail(problem)
 }
@@ -451,7 +294,7 @@ func (s *Scanner) decode(want string, into any) Form {
 	case string(value) == "null":
 		return Null
 	}
-	if err := gojson.Unmarshal(value, into, jsontext.AllowInvalidUTF8(true)); err != nil {
+	if err := gojson.Unmarshal(value, into, strict); err != nil {
 		s.note(begin, "want "+article(want)+", got a JSON "+KindName(value))
 	}
 	return Filled

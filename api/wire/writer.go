@@ -90,7 +90,7 @@ func (m *Members) End(extra map[string]json.RawMessage) {
 	}
 	w.out = append(w.out, '}')
 	// Extra is the caller's: it may have the name of a field.
-	if object := jsontext.Value(w.out[m.begin-1:]); w.err == nil && !object.IsValid(jsontext.AllowInvalidUTF8(true)) {
+	if object := jsontext.Value(w.out[m.begin-1:]); w.err == nil && !object.IsValid(strict) {
 		w.err = errors.New("Extra has the name of a field that is set")
 	}
 }
@@ -100,7 +100,7 @@ func (w *Writer) Raw(value json.RawMessage) {
 	if value == nil {
 		value = json.RawMessage("null")
 	}
-	if w.err == nil && !jsontext.Value(value).IsValid(jsontext.AllowInvalidUTF8(true)) {
+	if w.err == nil && !jsontext.Value(value).IsValid(strict) {
 		w.err = errors.New("a json.RawMessage is not one valid JSON value")
 	}
 	w.out = append(w.out, value...)

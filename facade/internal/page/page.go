@@ -101,7 +101,7 @@ func (p *Reader) Read(v wire.Value) (size int, mismatch *wire.Error, err error) 
 			return 0, nil, p.finish()
 		}
 		if err != nil {
-			return 0, nil, decodeError(err)
+			return 0, nil, wire.Explain(err)
 		}
 	}
 }
@@ -119,7 +119,7 @@ func (p *Reader) element(v wire.Value) (int, *wire.Error, error) {
 		pointer = fmt.Sprintf("/%d", place)
 	}
 	if err != nil {
-		return 0, nil, below(pointer, decodeError(err))
+		return 0, nil, below(pointer, wire.Explain(err))
 	}
 	mismatch.Pointer = pointer + mismatch.Pointer
 	return size, mismatch, nil
@@ -167,16 +167,14 @@ func (p *Reader) step(closing byte) (bool, error) {
 		p.first = false
 		return true, nil
 	case c != ',':
-		return false, notJSON()
+		return false, &wire.Error{Problem: wire.NotJSON}
 	}
 	p.at++
 	if c, err = p.peek(); err == nil && c == closing {
-		err = notJSON()
+		err = &wire.Error{Problem: wire.NotJSON}
 	}
 	return err == nil, err
 }
-
-func notJSON() error { return &wire.Error{Problem: "not valid JSON"} }
 
 // member reads a member of the envelope, or steps into the one that has the
 // elements.
@@ -221,11 +219,11 @@ func (p *Reader) name() (string, error) {
 		return "", err
 	}
 	if raw.Kind() != jsontext.KindString {
-		return "", notJSON()
+		return "", &wire.Error{Problem: wire.NotJSON}
 	}
 	name := p.unquote(raw)
 	if slices.Contains(p.names, name) {
-		return "", within(name, &wire.Error{Problem: "the same name twice in one object"})
+		return "", within(name, &wire.Error{Problem: wire.DuplicateName})
 	}
 	if p.named += int64(len(name)); len(p.names) == maxNames || p.named > p.limit {
 		return "", &wire.Error{Problem: "the envelope has too many members"}
@@ -233,7 +231,7 @@ func (p *Reader) name() (string, error) {
 	p.names = append(p.names, name)
 	c, err := p.peek()
 	if err == nil && c != ':' {
-		err = notJSON()
+		err = &wire.Error{Problem: wire.NotJSON}
 	}
 	p.at++
 	return name, err
@@ -250,7 +248,7 @@ func (p *Reader) unquote(raw jsontext.Value) string {
 
 // within says that an error is below the member of that name.
 func within(name string, err error) error {
-	return below(string(jsontext.Pointer("").AppendToken(name)), decodeError(err))
+	return below(string(jsontext.Pointer("").AppendToken(name)), wire.Explain(err))
 }
 
 // below puts a pointer before that of a decoding error.
@@ -321,9 +319,9 @@ func (p *Reader) absent(path []string) error {
 func (p *Reader) finish() error {
 	switch _, err := p.peek(); {
 	case err == nil:
-		return &wire.Error{Problem: "unexpected data after the JSON value"}
+		return &wire.Error{Problem: wire.DataAfter}
 	case err != io.EOF: //nolint:errorlint // one within another error is a failure of reading
-		return decodeError(err)
+		return wire.Explain(err)
 	case !p.found:
 		return &wire.Error{Problem: fmt.Sprintf("required %q is missing", p.paging.Items)}
 	}
@@ -333,23 +331,4 @@ func (p *Reader) finish() error {
 		}
 	}
 	return io.EOF
-}
-
-// decodeError turns the JSON library's errors into ours: what is wrong and
-// where, never the value. The end of the body within the page is
-// io.ErrUnexpectedEOF. Other errors of reading pass through.
-func decodeError(err error) error {
-	var syntactic *jsontext.SyntacticError
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return io.ErrUnexpectedEOF
-	case errors.As(err, &syntactic):
-		problem := "not valid JSON"
-		if errors.Is(err, jsontext.ErrDuplicateName) {
-			problem = "the same name twice in one object"
-		}
-		return &wire.Error{Pointer: string(syntactic.JSONPointer), Problem: problem}
-	default:
-		return err
-	}
 }
