@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"regexp"
@@ -178,6 +179,9 @@ func members(source []byte) error {
 		return err
 	}
 	r := &reader{refs: map[string]bool{}}
+	for _, at := range yamlAnchor.FindAllIndex(source, -1) {
+		r.problems.addf("line %d: an anchor or alias of YAML, which not every tool reads: refer to a component by $ref", 1+bytes.Count(source[:at[1]], []byte("\n")))
+	}
 	r.object("document", "", document)
 	top, _ := document.(map[string]any)
 	components, _ := top["components"].(map[string]any)
@@ -191,6 +195,8 @@ func members(source []byte) error {
 	}
 	return r.problems.err()
 }
+
+var yamlAnchor = regexp.MustCompile(`(?m)(^|[:\[{,-])[ \t]+[&*][A-Za-z_]`)
 
 // value reads a value of a kind, in the notation of object.
 func (r *reader) value(kind, at string, v any) {

@@ -115,6 +115,9 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 		{"an element without a name", "          items:\n            $ref: '#/components/schemas/User'\n", "          items: {type: object, properties: {who: {$ref: '#/components/schemas/User'}}}\n", "GET /api/v1/users/", "schemas of their own in components"},
 		{"a body without a name", "                $ref: '#/components/schemas/Me'\n", "                {type: object, properties: {who: {$ref: '#/components/schemas/Me'}}}\n", "GET /v1/me", "schemas of their own in components"},
 
+		{"an anchor", "      operationId: getMe\n", "      operationId: &me getMe\n", "line ", "an anchor or alias of YAML"},
+		{"an alias", "      value:\n        user:\n", "      value:\n        user: &user\n", "line ", "refer to a component by $ref"},
+
 		// What has no reader, in every kind of object.
 		{"allOf", nullablePage, "          allOf: [{$ref: '#/components/schemas/Page'}]\n", "/components/schemas/CertificationList/properties/page/allOf:", "write the members out in one schema"},
 		{"oneOf", nullablePage, "          oneOf: [{$ref: '#/components/schemas/Page'}, {type: 'null'}]\n", "/components/schemas/CertificationList/properties/page/oneOf:", "what may be null is an anyOf"},
