@@ -16,6 +16,7 @@ type logoutServer struct {
 	err    error
 	once   bool     // the status is that of the first request alone, then 204
 	asked  []string // methods, URLs and tokens
+	during func()   // runs before the response to a logout
 }
 
 func (s *logoutServer) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -23,6 +24,9 @@ func (s *logoutServer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return s.tokenServer.RoundTrip(r)
 	}
 	s.asked = append(s.asked, r.Method+" "+r.URL.String()+" "+r.Header.Get("Authorization"))
+	if s.during != nil {
+		s.during()
+	}
 	if s.err != nil {
 		return nil, s.err
 	}
@@ -133,5 +137,51 @@ func TestSignOutOfWhatIsOverAsksNobody(t *testing.T) {
 	}
 	if len(s.asked) != 0 {
 		t.Errorf("asked %q", s.asked)
+	}
+}
+
+// A person who signs in while the session before is being signed out stays so.
+func TestSignOutKeepsASignInDuringIt(t *testing.T) {
+	for _, anyway := range []bool{false, true} {
+		for _, elsewhere := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				s, store := &logoutServer{tokenServer: newTokenServer(), status: 204}, NewMemoryStore()
+				if anyway {
+					s.status = 500
+				}
+				s.signIn(t, store)
+				p, err := NewSessions(store, testApp)
+				if err != nil {
+					t.Fatal(err)
+				}
+				signing := p
+				if elsewhere {
+					if signing, err = NewSessions(store, testApp); err != nil {
+						t.Fatal(err)
+					}
+				}
+				src, err := p.Key("k").Source(s.endpoint())
+				if err != nil {
+					t.Fatal(err)
+				}
+				mustToken(t, src)
+				s.during = func() {
+					time.Sleep(time.Second)
+					if err := signing.SignIn(t.Context(), "k", mustGrant(t, s.tokenServer, tokenOf("secret-access-new", refreshPrefix+"new", time.Now().Add(time.Hour)))); err != nil {
+						t.Error(err)
+					}
+				}
+				err = p.SignOut(t.Context(), "k", s.endpoint(), SignOutOptions{ForgetAnyway: anyway})
+				if (err != nil) != anyway {
+					t.Errorf("SignOut: %v", err)
+				}
+				if r := stored(t, store); r == nil || r.RefreshToken != refreshPrefix+"new" {
+					t.Fatalf("anyway %t, elsewhere %t: the new sign-in is gone", anyway, elsewhere)
+				}
+				if err := p.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	}
 }

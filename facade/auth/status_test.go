@@ -2,8 +2,10 @@ package auth
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -187,4 +189,96 @@ func TestAWatcherMayUseTheSessions(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// panickingStore panics in one method.
+type panickingStore struct {
+	*MemoryStore
+	method string
+}
+
+func (s panickingStore) panicIn(method string) {
+	if s.method == method {
+		panic(errDisk)
+	}
+}
+
+func (s panickingStore) Load(ctx context.Context, key string) ([]byte, error) {
+	s.panicIn("Load")
+	return s.MemoryStore.Load(ctx, key)
+}
+
+func (s panickingStore) Keys(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for key, err := range s.MemoryStore.Keys(ctx) {
+			if !yield(key, err) {
+				return
+			}
+			s.panicIn("Keys")
+		}
+	}
+}
+
+func (s panickingStore) Records(ctx context.Context) iter.Seq2[Record, error] {
+	s.panicIn("Records")
+	return s.MemoryStore.Records(ctx)
+}
+
+func TestAPanicOfAStoreIsAnErrorOfStatusAndItsWalks(t *testing.T) {
+	for _, method := range []string{"Load", "Keys", "Records"} {
+		memory := panickingStore{NewMemoryStore(), method}
+		saveRecord(t, memory, "a", sessionRecord("r"))
+		saveRecord(t, memory, "b", sessionRecord("r"))
+		var store Store = memory
+		if method != "Records" {
+			store = plainStore{memory}
+		}
+		p, err := NewSessions(store, testApp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := func(name string, failed bool, err error) {
+			var panicked *PanicError
+			var se *StoreError
+			if failed && !(errors.As(err, &se) && errors.As(err, &panicked) && errors.Is(err, errDisk)) || !failed && err != nil {
+				t.Errorf("%s panics, %s: %v", method, name, err)
+			}
+		}
+		_, err = p.Status(t.Context(), "a")
+		want("Status", method == "Load", err)
+		var failed error
+		for st, err := range p.Statuses(t.Context()) {
+			if failed = err; err == nil && (st.State == StateUnreadable) != (method == "Load") {
+				t.Errorf("%s panics: %+v", method, st)
+			}
+		}
+		want("Statuses", method != "Load", failed)
+		failed = nil
+		for _, err := range p.Keys(t.Context()) {
+			failed = err
+		}
+		want("Keys", method == "Keys", failed)
+		report, err := p.KeepAlive(t.Context(), newTokenServer().endpoint(), KeepAliveOptions{})
+		want("KeepAlive", method != "Load", err)
+		if report.Failed != 0 && method != "Load" {
+			t.Errorf("%s panics: %+v", method, report)
+		}
+	}
+}
+
+func TestAPanicOfALoopOverStatusesIsItsOwn(t *testing.T) {
+	store := NewMemoryStore()
+	saveRecord(t, store, "a", sessionRecord("r"))
+	p, err := NewSessions(store, testApp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if recover() != errDisk {
+			t.Error("the panic did not reach the program")
+		}
+	}()
+	for range p.Statuses(t.Context()) {
+		panic(errDisk)
+	}
 }

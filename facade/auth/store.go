@@ -103,10 +103,10 @@ func (r Record) LogValue() slog.Value { return slog.StringValue(r.String()) }
 // records walks the records of any store.
 func records(ctx context.Context, s Store) iter.Seq2[Record, error] {
 	if r, ok := s.(RecordReader); ok {
-		return r.Records(ctx)
+		return safeWalk(ctx, r.Records)
 	}
 	return func(yield func(Record, error) bool) {
-		for key, err := range s.Keys(ctx) {
+		for key, err := range safeWalk(ctx, s.Keys) {
 			if err != nil {
 				yield(Record{}, err)
 				return
@@ -123,6 +123,28 @@ func records(ctx context.Context, s Store) iter.Seq2[Record, error] {
 				return
 			}
 		}
+	}
+}
+
+// safeWalk is a walk of a store whose panic is its last error. A panic of the loop
+// over it goes on.
+func safeWalk[T any](ctx context.Context, walk func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		outside := false // of the store: in the loop's body, or behind its end
+		defer func() {
+			if outside {
+				return
+			}
+			if v := recover(); v != nil {
+				var none T
+				yield(none, NewPanicError("the store", v))
+			}
+		}()
+		walk(ctx)(func(t T, err error) bool {
+			outside = true
+			outside = !yield(t, err)
+			return !outside
+		})
 	}
 }
 
