@@ -62,9 +62,9 @@ func (c *client) options(ctx context.Context, id OperationID, opts []CallOption)
 		return nil, c.invalid(id, fmt.Errorf("%s has no such operation", c.service.Title))
 	}
 	s := &callSettings{operation: op}
-	for i, opt := range opts {
+	for _, opt := range opts {
 		if opt == nil {
-			return nil, c.invalid(id, fmt.Errorf("call option %d is nil", i))
+			continue
 		}
 		if err := opt(s); err != nil {
 			return nil, c.invalid(id, err)

@@ -17,7 +17,10 @@ import (
 
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
+	"github.com/credkit/credkit-go/facade/auth/signin"
 	"github.com/credkit/credkit-go/facade/internal/safehttp"
+	"github.com/credkit/credkit-go/facade/roster"
+	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
 const someone = `{"user":{"email":"ada@example.com"},"scopes":[]}`
@@ -305,7 +308,7 @@ func TestCreateSendsWhatWasSetAndNothingElse(t *testing.T) {
 func TestOptionsThatCannotBeRightAreErrors(t *testing.T) {
 	token := auth.StaticToken("x")
 	for name, opt := range map[string]facade.Option{
-		"nil": nil, "http": facade.WithBaseURL("http://api.example.com"), "no URL": facade.WithBaseURL("::"), "user": facade.WithBaseURL("https://a:b@c"),
+		"http": facade.WithBaseURL("http://api.example.com"), "no URL": facade.WithBaseURL("::"), "user": facade.WithBaseURL("https://a:b@c"),
 		"no client": facade.WithHTTPClient(nil), "agent": facade.WithUserAgent("a\nb"), "middleware": facade.WithMiddleware(nil), "scope check": facade.WithScopeCheck(7),
 		"retry": facade.WithRetry(facade.RetryPolicy{MaxAttempts: -1}), "response": facade.WithMaxResponseBytes(0), "ahead": facade.WithReadAhead(-1, 1), "pages": facade.WithMaxPages(0),
 	} {
@@ -318,7 +321,7 @@ func TestOptionsThatCannotBeRightAreErrors(t *testing.T) {
 	}
 	s := &script{replies: []reply{jsonReply(someone)}}
 	for name, opt := range map[string]facade.CallOption{
-		"nil": nil, "response": facade.WithResponse(nil), "token": facade.WithHeader("authorization", "Bearer x"), "name": facade.WithHeader("a b", "c"), "empty": facade.WithHeader("", "c"),
+		"response": facade.WithResponse(nil), "token": facade.WithHeader("authorization", "Bearer x"), "name": facade.WithHeader("a b", "c"), "empty": facade.WithHeader("", "c"),
 		"value": facade.WithHeader("a", "b\r\nc: d"), "key": facade.WithIdempotencyKey("ü"), "no key": facade.WithIdempotencyKey(""), "key here": facade.WithIdempotencyKey("k"),
 	} {
 		if _, err := newCosmic(t, s).Me(t.Context(), opt); !errors.Is(err, facade.ErrInvalid) || s.count() != 0 {
@@ -330,6 +333,51 @@ func TestOptionsThatCannotBeRightAreErrors(t *testing.T) {
 			t.Errorf("page size %d: %v", size, err)
 		}
 	}
+}
+
+func TestANilOptionOrLoggerChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sb := sandbox.Test(t, nil, sandbox.WithLogger(nil))
+		sessions, err := auth.NewSessions(auth.NewMemoryStore(), sb.AuthApp(), nil, auth.WithLogger(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := sessions.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}()
+		grant, err := sb.Grant(sandbox.SignIn{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sessions.SignIn(t.Context(), "k", grant); err != nil {
+			t.Error(err)
+		}
+		c, err := facade.NewCosmic(sessions.Key("k"), append(sb.CosmicOptions(), nil, facade.WithLogger(nil))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Me(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+		for w := range roster.Workers(t.Context(), c, sessions, nil) {
+			if w.Err != nil {
+				t.Error(w.Err)
+			}
+		}
+		id, secret := sb.CertnClient()
+		if _, err := facade.NewCertn(auth.ClientCredentials(id, secret, nil), append(sb.CertnOptions(), nil)...); err != nil {
+			t.Error(err)
+		}
+		endpoint, err := facade.CosmicEndpoint(append(sb.CosmicOptions(), nil)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := signin.Begin(endpoint, sb.AuthApp(), sb.App().RedirectURIs[0], nil); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestMiddlewareSeesCallsInOrder(t *testing.T) {

@@ -38,9 +38,9 @@ func newClient(service *spec.Service, credentials auth.Credentials, opts []Optio
 	if err := WithBaseURL(service.Servers["production"])(&s); err != nil {
 		return nil, err
 	}
-	for i, opt := range opts {
+	for _, opt := range opts {
 		if opt == nil {
-			return nil, fmt.Errorf("facade: option %d of the %s client is nil", i, service.Title)
+			continue
 		}
 		if err := opt(&s); err != nil {
 			return nil, fmt.Errorf("facade: %s client: %w", service.Title, err)

@@ -30,7 +30,7 @@ const (
 )
 
 // Option sets up a client. An option that cannot be right makes the
-// constructor return an error.
+// constructor return an error; nil changes nothing.
 type Option func(*settings) error
 
 // Limiter holds calls back before a service has to refuse them: see
@@ -291,7 +291,7 @@ func WithMaxPages(pages int) Option {
 	}
 }
 
-// CallOption sets up one call.
+// CallOption sets up one call. Nil changes nothing.
 type CallOption func(*callSettings) error
 
 type callSettings struct {

@@ -25,6 +25,9 @@ func ClientCredentials(id, secret string, opts ...ClientCredentialsOption) Crede
 		c.err = &ConfigError{Problem: fmt.Sprintf("the client credentials of %q have no secret", id), Remedy: "pass it to ClientCredentials"}
 	}
 	for _, o := range opts {
+		if o == nil {
+			continue
+		}
 		if err := o(c); err != nil && c.err == nil {
 			c.err = err
 		}
@@ -32,7 +35,8 @@ func ClientCredentials(id, secret string, opts ...ClientCredentialsOption) Crede
 	return c
 }
 
-// A ClientCredentialsOption changes what [ClientCredentials] makes.
+// A ClientCredentialsOption changes what [ClientCredentials] makes. Nil
+// changes nothing.
 type ClientCredentialsOption func(*clientCredentials) error
 
 // WithTokenStore shares the access token with every process that uses the

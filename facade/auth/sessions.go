@@ -43,7 +43,7 @@ type Sessions struct {
 	open map[string]map[endpointID]*session
 }
 
-// A SessionsOption changes what [NewSessions] makes.
+// A SessionsOption changes what [NewSessions] makes. Nil changes nothing.
 type SessionsOption func(*Sessions) error
 
 // WithOnChange calls f after every change of any session. f runs outside of all
@@ -61,16 +61,10 @@ func WithOnChange(f func(Change)) SessionsOption {
 	}
 }
 
-// WithLogger logs every change to l instead of the endpoints' own loggers.
-// Rotations are Info, adoptions Debug, failures, pending saves and ends Warn.
+// WithLogger logs every change to l instead of the endpoints' own loggers, which
+// nil leaves in place. Rotations are Info, adoptions Debug, failures, pending saves and ends Warn.
 func WithLogger(l *slog.Logger) SessionsOption {
-	return func(s *Sessions) error {
-		if l == nil {
-			return &ConfigError{Problem: "WithLogger was given no logger", Remedy: "leave the option out"}
-		}
-		s.logger = l
-		return nil
-	}
+	return func(s *Sessions) error { s.logger = l; return nil }
 }
 
 // NewSessions keeps sessions of app in store. The error, a *ConfigError, is
@@ -85,6 +79,9 @@ func NewSessions(store Store, app App, opts ...SessionsOption) (*Sessions, error
 	}
 	s := &Sessions{store: store, client: c, base: time.Now(), id: newVersion(), open: map[string]map[endpointID]*session{}}
 	for _, o := range opts {
+		if o == nil {
+			continue
+		}
 		if err := o(s); err != nil {
 			return nil, err
 		}
@@ -282,7 +279,7 @@ func (s *Sessions) replace(ctx context.Context, key string, data []byte) error {
 // *StoreError, is yielded with an empty key and ends the walk.
 func (s *Sessions) Keys(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for key, err := range s.store.Keys(ctx) {
+		for key, err := range safeWalk(ctx, s.store.Keys) {
 			if err != nil {
 				yield("", storeError("list", "", err))
 				return

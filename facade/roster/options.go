@@ -13,7 +13,7 @@ import (
 )
 
 // An Option changes how [Workers] and [Each] range over the sessions. A wrong
-// one makes the range yield nothing but an [ErrIncomplete].
+// one makes the range yield nothing but an [ErrIncomplete]; nil changes nothing.
 type Option func(*settings) error
 
 type settings struct {
@@ -33,9 +33,9 @@ const (
 
 func newSettings(opts []Option) (*settings, error) {
 	s := &settings{parallel: DefaultParallel, timeout: DefaultTimeout}
-	for i, o := range opts {
+	for _, o := range opts {
 		if o == nil {
-			return nil, fmt.Errorf("option %d is nil", i)
+			continue
 		}
 		if err := o(s); err != nil {
 			return nil, err

@@ -395,7 +395,6 @@ func TestWrongOptionsAreTheOnlyResult(t *testing.T) {
 			"an empty key":   {roster.WithKeys("a", ""), "WithKeys: a key is empty"},
 			"a part too far": {roster.WithShard(3, 3), "WithShard: part 3 of 3 does not exist"},
 			"no function":    {roster.WithProgress(nil), "WithProgress: the function is nil"},
-			"nil":            {nil, "option 1 is nil"},
 		}
 		for name, test := range tests {
 			all := collect(t, roster.Workers(t.Context(), tm.cosmic, tm.sessions, roster.WithParallel(2), test.option))

@@ -20,7 +20,7 @@ import (
 )
 
 // Option changes how a sandbox behaves. A bad value is an error of [Start] and
-// [New].
+// [New]; nil changes nothing.
 type Option func(*settings) error
 
 // settings is everything that options change; nothing writes to it after

@@ -30,7 +30,7 @@ type settings struct {
 	connect   time.Duration
 }
 
-// Option changes a setting of [New].
+// Option changes a setting of [New]. Nil changes nothing.
 type Option func(*settings) error
 
 // WithTable sets the name of the table, with or without a schema before it:

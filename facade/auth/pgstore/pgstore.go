@@ -81,6 +81,9 @@ func New(db *sql.DB, opts ...Option) (*Store, error) {
 	}
 	set := settings{table: defaultTable, hold: defaultHold, save: defaultSave, connect: connectWithin}
 	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
 		if err := opt(&set); err != nil {
 			return nil, fmt.Errorf("pgstore: %w", err)
 		}

@@ -49,7 +49,9 @@ func Run(t *testing.T, open func(t *testing.T) (a, b auth.Store), opts ...Option
 	t.Helper()
 	o := options{timeout: time.Minute}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	hung := ""
 	for _, c := range checks() {
