@@ -2,25 +2,17 @@ package facade_test
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log"
-	"net/http"
-	"net/http/cookiejar"
-	"net/http/httptest"
 	"os"
 	"time"
 
 	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
 	"github.com/credkit/credkit-go/facade/auth/filestore"
-	"github.com/credkit/credkit-go/facade/auth/signin"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
-
-// The README shows expiring and signInByWeb as they stand here; a test of the
-// command holds the two against each other.
 
 // expiring prints what a worker who has signed in must renew soon.
 func expiring(ctx context.Context, dir, clientID, worker string, opts ...facade.Option) error {
@@ -63,7 +55,7 @@ func colleague(ctx context.Context, id, secret, email string, opts ...facade.Opt
 	if err != nil {
 		return err
 	}
-	user, err := certn.FindUser(ctx, facade.ByEmail(email)) // walks the list: there is no search
+	user, err := certn.FindUser(ctx, facade.ByEmail(email)) // reads the list: there is no search
 	if errors.Is(err, facade.ErrNotFound) {
 		fmt.Println("nobody has", email)
 		return nil
@@ -75,104 +67,46 @@ func colleague(ctx context.Context, id, secret, email string, opts ...facade.Opt
 	return nil
 }
 
-// signInByWeb lets workers sign in to COSMIC through a web program: /cosmic/sign-in
-// begins a sign-in, and /cosmic/callback completes it.
-func signInByWeb(mux *http.ServeMux, site string, workers *auth.Sessions, app auth.App, key []byte, opts ...facade.Option) error {
-	endpoint, err := facade.CosmicEndpoint(opts...)
-	if err != nil {
-		return err
-	}
-	sealer, err := signin.NewSealer(key) // 32 random bytes, the same in all processes
-	if err != nil {
-		return err
-	}
-	handler, err := signin.NewHandler(endpoint, app, site+"/cosmic/callback", sealer, func(r *http.Request, grant auth.Grant) error {
-		return workers.SignIn(r.Context(), "worker-42", grant) // the key of the program's own user
-	})
-	if err != nil {
-		return err
-	}
-	mux.Handle("/cosmic/", handler)
-	return nil
-}
-
-// A worker signs in through a web program, which from then on acts for them;
-// everything against the sandbox.
+// What a worker who has signed in must renew soon, and who a colleague is; against
+// the sandbox.
 func Example() {
 	ctx := context.Background()
-	mux := http.NewServeMux()
-	web := httptest.NewServer(mux)
-	defer web.Close()
-	sb, err := sandbox.Start(
-		sandbox.WithApps(sandbox.App{ClientID: "acme", RedirectURIs: []string{web.URL + "/cosmic/callback"}}),
-		sandbox.WithCertifications(
-			map[string]any{"id": "8c1f0c9e-5a1d-4c3e-9d52-1f6a0e0f4b21", "expires_on": time.Now().AddDate(0, 0, 12).Format(time.DateOnly),
-				"certification_type": map[string]any{"title": "EPA Section 608 Universal"}},
-			map[string]any{"id": "9d1f0c9e-5a1d-4c3e-9d52-1f6a0e0f4b22", "expires_on": time.Now().AddDate(1, 0, 0).Format(time.DateOnly)},
-		))
-	if err != nil {
-		log.Fatal(err)
-	}
+	sb := newSandbox(sandbox.WithCertifications(certification("epa-608", "EPA Section 608 Universal", 12), certification("cpr", "First aid", 300)))
 	defer sb.Close()
 	dir, err := os.MkdirTemp("", "credkit-example-")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	signInElsewhere(ctx, sb, dir, "worker-42")
 
-	store, err := filestore.New(dir)
-	if err != nil {
-		log.Fatal(err)
-	}
-	app := auth.App{ClientID: "acme"}
-	workers, err := auth.NewSessions(store, app)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer func() { _ = workers.Close(ctx) }()
-	key := make([]byte, 32)
-	_, _ = rand.Read(key)
-	if err := signInByWeb(mux, web.URL, workers, app, key, facade.WithBaseURL(sb.CosmicURL())); err != nil {
-		log.Fatal(err)
-	}
-
-	if err := browse(ctx, sb, web.URL); err != nil {
-		log.Fatal(err)
-	}
-	if err := expiring(ctx, dir, app.ClientID, "worker-42", facade.WithBaseURL(sb.CosmicURL())); err != nil {
+	if err := expiring(ctx, dir, sb.App().ClientID, "worker-42", sb.CosmicOptions()...); err != nil {
 		log.Fatal(err)
 	}
 	id, secret := sb.CertnClient()
-	if err := colleague(ctx, id, secret, "Grace.Hopper@example.com", facade.WithBaseURL(sb.CertnURL())); err != nil {
+	if err := colleague(ctx, id, secret, "Grace.Hopper@example.com", sb.CertnOptions()...); err != nil {
 		log.Fatal(err)
 	}
 	// Output:
-	// signed in: 200 OK
 	// Ada Lovelace: EPA Section 608 Universal ends in 12 days
 	// Grace Hopper is a colleague
 }
 
-// browse is the worker's browser, with the sandbox's headless approval.
-func browse(ctx context.Context, sb *sandbox.Sandbox, site string) error {
-	jar, err := cookiejar.New(nil)
+// signInElsewhere is the sign-in of a worker in another process.
+func signInElsewhere(ctx context.Context, sb *sandbox.Sandbox, dir, worker string) {
+	store, err := filestore.New(dir)
 	if err != nil {
-		return err
+		log.Fatal(err)
 	}
-	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	begin, err := browser.Get(site + "/cosmic/sign-in")
+	workers, err := auth.NewSessions(store, sb.AuthApp())
 	if err != nil {
-		return err
+		log.Fatal(err)
 	}
-	_ = begin.Body.Close()
-	redirect, err := sb.Approve(ctx, begin.Header.Get("Location"))
-	if err != nil {
-		return err
+	grant, err := sb.Grant(sandbox.SignIn{})
+	if err == nil {
+		err = workers.SignIn(ctx, worker, grant)
 	}
-	end, err := browser.Get(redirect)
-	if err != nil {
-		return err
+	if err := errors.Join(err, workers.Close(ctx)); err != nil {
+		log.Fatal(err)
 	}
-	_ = end.Body.Close()
-	fmt.Println("signed in:", end.Status)
-	return nil
 }

@@ -1,7 +1,7 @@
 // Command gen turns openapi.yaml into the operations tables of the packages
 // below api, the readers and writers of the models that oapi-codegen has
 // written there, the table of grades (api/EVIDENCE.md) and the operations table
-// of the README. It fails on what it does not read (members.go): a behaviour
+// of api/README.md. It fails on what it does not read (members.go): a behaviour
 // that is described and not executed would be worse than none. It also holds
 // the specification to our rules; -check does that and writes nothing.
 //

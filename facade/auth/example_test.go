@@ -2,117 +2,191 @@ package auth_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
-	"net"
-	"net/http"
+	"log/slog"
 	"time"
 
-	"github.com/credkit/credkit-go/api/certn"
-	"github.com/credkit/credkit-go/api/cosmic"
+	"golang.org/x/oauth2"
+
+	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/auth"
-	"github.com/credkit/credkit-go/facade/auth/signin"
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
-// cosmicOf is what the facade makes of a base URL and an HTTP client.
-func cosmicOf(sb *sandbox.Sandbox) auth.Endpoint {
-	return auth.Endpoint{
-		Service: "cosmic", Origin: sb.CosmicURL(), HTTPClient: sb.Client(),
-		TokenURL: sb.CosmicURL() + cosmic.Service.TokenPath, AuthorizeURL: sb.CosmicURL() + cosmic.Service.AuthorizePath,
-	}
-}
-
-// onFreePort starts a sandbox whose app is registered with a port that is free
-// on this machine. A program has its one registered port instead.
-func onFreePort() (sb *sandbox.Sandbox, app auth.App, port int, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// team is a sandbox with sessions of workers who have signed in, and a client.
+// end closes both.
+func team(keys ...string) (sb *sandbox.Sandbox, workers *auth.Sessions, cosmic *facade.Cosmic, end func()) {
+	ctx := context.Background()
+	sb, err := sandbox.New()
 	if err != nil {
-		return nil, app, 0, err
+		log.Fatal(err)
 	}
-	port = l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		return nil, app, 0, err
+	workers, err = auth.NewSessions(auth.NewMemoryStore(), sb.AuthApp())
+	if err != nil {
+		log.Fatal(err)
 	}
-	app = auth.App{ClientID: "my-app"}
-	sb, err = sandbox.Start(sandbox.WithApps(sandbox.App{ClientID: app.ClientID, RedirectURIs: []string{fmt.Sprintf("http://127.0.0.1:%d/callback", port)}}))
-	return sb, app, port, err
+	for _, key := range keys {
+		grant, err := sb.Grant(sandbox.SignIn{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := workers.SignIn(ctx, key, grant); err != nil {
+			log.Fatal(err)
+		}
+	}
+	cosmic, err = facade.NewCosmic(workers.Key("worker-42"), sb.CosmicOptions()...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return sb, workers, cosmic, func() { _ = workers.Close(ctx); sb.Close() }
 }
 
-// A worker signs in on this machine; from then on a program acts for them for
-// as long as the session lives, across restarts.
+// cosmicOf is what sessions need to know of COSMIC in the sandbox.
+func cosmicOf(sb *sandbox.Sandbox) auth.Endpoint {
+	endpoint, err := facade.CosmicEndpoint(sb.CosmicOptions()...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return endpoint
+}
+
+// A worker has signed in once; from then on a program acts for them for as long as
+// the session lives, across restarts and on any number of machines.
 func ExampleSessions() {
 	ctx := context.Background()
-	sb, app, port, err := onFreePort()
+	sb, err := sandbox.New()
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer sb.Close()
-	endpoint := cosmicOf(sb)
 
 	store := auth.NewMemoryStore() // filestore.New or pgstore.New in earnest
-	workers, err := auth.NewSessions(store, app, auth.WithOnChange(func(c auth.Change) { fmt.Println(c.Key, c.Kind) }))
+	workers, err := auth.NewSessions(store, sb.AuthApp(),
+		auth.WithLogger(slog.New(slog.DiscardHandler)),
+		auth.WithOnChange(func(c auth.Change) { fmt.Println(c.Key, c.Kind) }))
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer workers.Close(ctx)
-
-	grant, err := signin.Login(ctx, endpoint, app, signin.WithPort(port), signin.WithOpenBrowser(func(u string) error {
-		go func() { // the person, who approves
-			redirect, err := sb.Approve(ctx, u)
-			if err != nil {
-				log.Fatal(err)
-			}
-			if res, err := http.Get(redirect); err == nil {
-				res.Body.Close()
-			}
-		}()
-		return nil
-	}))
+	if err := workers.CheckStore(ctx, "worker-42"); err != nil { // before a person is asked to sign in
+		log.Fatal(err)
+	}
+	grant, err := sb.Grant(sandbox.SignIn{}) // package signin brings one in earnest
 	if err != nil {
 		log.Fatal(err)
 	}
 	if err := workers.SignIn(ctx, "worker-42", grant); err != nil {
 		log.Fatal(err)
 	}
-
-	source, err := workers.Key("worker-42").Source(endpoint) // the facade does this
+	cosmic, err := facade.NewCosmic(workers.Key("worker-42"), sb.CosmicOptions()...)
 	if err != nil {
 		log.Fatal(err)
 	}
-	token, err := source.Token(ctx)
+	sb.RefuseAccessTokens() // the token is refused, is renewed, and the call made again
+	me, err := cosmic.Me(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
-	if _, err := source.(auth.Renewer).Renew(ctx, token); err != nil { // and this, after a 401
-		log.Fatal(err)
-	}
-	if err := workers.Close(ctx); err != nil {
+	fmt.Println(me.User.DisplayName)
+	if err := workers.Close(ctx); err != nil { // waits for tokens that are being saved
 		log.Fatal(err)
 	}
 	// Unordered output:
 	// worker-42 signed_in
 	// worker-42 adopted
 	// worker-42 rotated
+	// Ada Lovelace
+}
+
+// Nobody uses these sessions: they are renewed in time all the same. Any number of
+// machines may do this once an hour.
+func ExampleSessions_KeepAlive() {
+	ctx := context.Background()
+	sb, workers, _, end := team("worker-1", "worker-2")
+	defer end()
+
+	report, err := workers.KeepAlive(ctx, cosmicOf(sb), auth.KeepAliveOptions{Idle: time.Nanosecond}) // zero is 20 hours
+	fmt.Println(report.Checked, report.Renewed, report.Failed, err)
+	fmt.Println(workers.Stats().Renewed, "renewals by this process")
+	// Output:
+	// 2 2 0 <nil>
+	// 2 renewals by this process
+}
+
+// A health page: the state of every session, without a request.
+func ExampleSessions_Statuses() {
+	ctx := context.Background()
+	_, workers, _, end := team("worker-1", "worker-2")
+	defer end()
+
+	for status, err := range workers.Statuses(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(status.Key, status.State, status.CanRenew, status.SignedInAt.IsZero())
+	}
+	deleted, err := workers.Prune(ctx, time.Now().AddDate(0, -3, 0)) // those that ended three months ago
+	fmt.Println(deleted, err)
+	// Unordered output:
+	// worker-1 good true false
+	// worker-2 good true false
+	// 0 <nil>
+}
+
+func ExampleSessions_Status() {
+	ctx := context.Background()
+	_, workers, _, end := team("worker-1")
+	defer end()
+	for key, err := range workers.Keys(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		status, err := workers.Status(ctx, key)
+		fmt.Println(key, status.State, err)
+	}
+	status, err := workers.Status(ctx, "nobody")
+	fmt.Println("nobody", status.State, err)
+	// Output:
+	// worker-1 good <nil>
+	// nobody absent <nil>
+}
+
+// The worker leaves: the session ends at the server, and the store forgets it.
+func ExampleSessions_SignOut() {
+	ctx := context.Background()
+	sb, workers, cosmic, end := team("worker-42")
+	defer end()
+
+	err := workers.SignOut(ctx, "worker-42", cosmicOf(sb), auth.SignOutOptions{})
+	fmt.Println(err)
+	_, err = cosmic.Me(ctx)
+	var reauth *auth.ReauthError
+	fmt.Println(errors.As(err, &reauth) && reauth.Reason == auth.ReasonNotSignedIn)
+	err = workers.Forget(ctx, "worker-43") // without the server: the session there lives on
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// true
+	// <nil>
 }
 
 // Ten processes with one key pair hold one token.
 func ExampleWithTokenStore() {
 	ctx := context.Background()
-	sb, err := sandbox.Start()
+	sb, err := sandbox.New()
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer sb.Close()
-	endpoint := auth.Endpoint{Service: "certn", Origin: sb.CertnURL(), TokenURL: sb.CertnURL() + certn.Service.TokenPath, HTTPClient: sb.Client()}
 	id, secret := sb.CertnClient()
 	store := auth.NewMemoryStore()
 	for range 10 {
-		source, err := auth.ClientCredentials(id, secret, auth.WithTokenStore(store, "certn")).Source(endpoint)
+		certn, err := facade.NewCertn(auth.ClientCredentials(id, secret, auth.WithTokenStore(store, "certn")), sb.CertnOptions()...)
 		if err != nil {
 			log.Fatal(err)
 		}
-		if _, err := source.Token(ctx); err != nil {
+		if _, err := certn.Users().First(ctx); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -120,24 +194,84 @@ func ExampleWithTokenStore() {
 	// Output: 1 token request
 }
 
-// A health page.
-func ExampleSessions_Status() {
+// A session of another program is brought into a store. That program must forget
+// it: of two that refresh one session, the second ends it.
+func ExampleNewGrant() {
 	ctx := context.Background()
-	workers, err := auth.NewSessions(auth.NewMemoryStore(), auth.App{ClientID: "my-app"})
+	sb, workers, cosmic, end := team()
+	defer end()
+	tokens, err := sb.SignIn("") // what the other program has
 	if err != nil {
 		log.Fatal(err)
 	}
-	for key, err := range workers.Keys(ctx) {
-		if err != nil {
-			log.Fatal(err)
-		}
-		status, err := workers.Status(ctx, key)
-		if err != nil {
-			log.Fatal(err)
-		}
-		fmt.Println(key, status.State, time.Until(status.ExpiresAt), status.LastError)
+
+	grant, err := auth.NewGrant(cosmicOf(sb), sb.AuthApp(), &oauth2.Token{RefreshToken: tokens.RefreshToken})
+	if err != nil {
+		log.Fatal(err)
 	}
-	status, err := workers.Status(ctx, "nobody")
-	fmt.Println(status.State, err)
-	// Output: absent <nil>
+	if err := workers.SignIn(ctx, "worker-42", grant); err != nil {
+		log.Fatal(err)
+	}
+	me, err := cosmic.Me(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(me.User.DisplayName)
+	// Output: Ada Lovelace
+}
+
+// From x/oauth2 and back to it.
+func ExampleFromTokenSource() {
+	ctx := context.Background()
+	sb, _, cosmic, end := team("worker-42")
+	defer end()
+	tokens, err := sb.SignIn("grace@example.com")
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	source := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: tokens.AccessToken})
+	theirs, err := cosmic.For(auth.FromTokenSource(source))
+	if err != nil {
+		log.Fatal(err)
+	}
+	me, err := theirs.Me(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(me.User.DisplayName)
+
+	bound, err := auth.StaticToken(tokens.AccessToken).Source(cosmicOf(sb))
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := auth.TokenSource(ctx, bound).Token()
+	fmt.Println(token.AccessToken == tokens.AccessToken, err)
+	// Output:
+	// Grace Hopper
+	// true <nil>
+}
+
+// vault is a credential of one's own: it has its tokens from somewhere else.
+type vault struct{ key string }
+
+func (v vault) Source(auth.Endpoint) (auth.Source, error) { return v, nil }
+
+func (v vault) Token(context.Context) (auth.Token, error) {
+	return auth.NewToken("a-token-from-the-vault", time.Now().Add(time.Hour)), nil
+}
+
+// SessionKey names the session in errors and logs.
+func (v vault) SessionKey() string { return v.key }
+
+// Credentials of one's own are two methods; a third one names the session.
+func ExampleCredentials() {
+	var credentials auth.Credentials = vault{"worker-42"}
+	source, err := credentials.Source(auth.Endpoint{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := source.Token(context.Background())
+	fmt.Println(token, auth.SessionKey(source), err)
+	// Output: [redacted] worker-42 <nil>
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"os"
 	"strings"
 
+	credkit "github.com/credkit/credkit-go"
+	"github.com/credkit/credkit-go/facade"
 	"github.com/credkit/credkit-go/facade/drift"
+	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
 func Example() {
@@ -33,18 +35,30 @@ func Example() {
 	// true
 }
 
+// The responses that a client gets anyhow.
 func ExampleRecorder() {
-	checker, err := drift.New()
+	sb, err := sandbox.New()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sb.Close()
+
+	checker, err := drift.New(drift.WithSpec(credkit.Spec), drift.ShowValues()) // the defaults: our file, and no values
 	if err != nil {
 		log.Fatal(err)
 	}
 	recorder := checker.NewRecorder()
-	// facade.NewCosmic(credentials, facade.WithMiddleware(recorder.Middleware))
-	// … the calls …
-	for _, report := range recorder.Reports() {
-		if err := report.WriteText(os.Stdout); err != nil {
-			log.Fatal(err)
-		}
+	cosmic, err := sb.Cosmic(facade.WithMiddleware(recorder.Middleware))
+	if err != nil {
+		log.Fatal(err)
 	}
-	// Output:
+	if _, err := cosmic.Certifications().Collect(context.Background(), 100); err != nil {
+		log.Fatal(err)
+	}
+	for _, report := range recorder.Reports() {
+		fmt.Println(report.Operation, report.Differs(), drift.Severities()[0])
+	}
+	// Unordered output:
+	// getMe false breaks us
+	// listCertifications false breaks us
 }

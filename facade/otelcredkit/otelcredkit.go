@@ -2,8 +2,7 @@
 // that a client of package facade makes, those for tokens included:
 //
 //	observe, err := otelcredkit.Observer()
-//	if err != nil { … }
-//	cosmic, err := facade.NewCosmic(sessions.Key("worker-42"), facade.WithObserver(observe))
+//	cosmic, err := facade.NewCosmic(credentials, facade.WithObserver(observe))
 //
 // Each request is a span of kind client below the span of the caller's context,
 // named by service and operation ("cosmic listCertifications", "cosmic token"):

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"net/http"
 	"slices"
 	"strings"
@@ -244,35 +243,4 @@ func TestErrorsAreNamedByKind(t *testing.T) {
 			}
 		})
 	}
-}
-
-// The observer makes a span of each request below the program's own spans.
-func ExampleObserver() {
-	spans := tracetest.NewInMemoryExporter() // in a program: an exporter of OTLP
-	provider := trace.NewTracerProvider(trace.WithSyncer(spans))
-
-	sb, err := sandbox.Start()
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer sb.Close()
-	token, err := sb.AccessToken("")
-	if err != nil {
-		log.Fatal(err)
-	}
-	observe, err := otelcredkit.Observer(otelcredkit.WithTracerProvider(provider))
-	if err != nil {
-		log.Fatal(err)
-	}
-	cosmic, err := facade.NewCosmic(auth.StaticToken(token), facade.WithBaseURL(sb.CosmicURL()), facade.WithObserver(observe))
-	if err != nil {
-		log.Fatal(err)
-	}
-	if _, err := cosmic.Me(context.Background()); err != nil {
-		log.Fatal(err)
-	}
-	for _, span := range spans.GetSpans() {
-		fmt.Println(span.Name)
-	}
-	// Output: cosmic getMe
 }

@@ -2,14 +2,10 @@
 // who has a session in a store, each exactly once, however many there are.
 //
 //	for w := range roster.Workers(ctx, cosmic, sessions, roster.WithParallel(16)) {
-//		switch {
-//		case w.NeedsSignIn():
-//			ask(w.Key)
-//		case w.Err != nil:
-//			log.Print(w.Err) // names the worker and what to do
-//		default:
-//			rows = append(rows, policy.Assess(w)) // w.Key, w.Me, w.Certifications
+//		if w.Err != nil {
+//			log.Print(w.Err) // names the worker and what to do; w.NeedsSignIn() says whether it is a sign-in
 //		}
+//		rows = append(rows, policy.Assess(w)) // w.Key, w.Me, w.Certifications
 //	}
 //
 // What it promises:

@@ -195,11 +195,8 @@ func TestTheOlderContractHasEverythingAtOnce(t *testing.T) {
 	}
 }
 
-func TestEachUserHasALisOfTheirOwn(t *testing.T) {
-	own, err := sandbox.Rows(map[string]any{"id": "9a3d1b1e-0000-4000-8000-000000000001"})
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestEachUserHasAListOfTheirOwn(t *testing.T) {
+	own := [][]byte{[]byte(`{"id":"9a3d1b1e-0000-4000-8000-000000000001"}`)}
 	sb := inMemory(t, sandbox.WithUsers(sandbox.User{Email: "a@example.com"}, sandbox.User{Email: "b@example.com"}, sandbox.User{Email: "c@example.com", Certifications: own}))
 	first := map[string]any{}
 	for _, user := range []string{"a@example.com", "b@example.com", "c@example.com"} {

@@ -2,17 +2,17 @@
 // server, for the demo, for credkit's own tests, and for the tests of programs
 // that use credkit.
 //
-// [Start] listens on two loopback ports, one a service, so that a token that
-// is sent to the other service is seen. [New] listens nowhere: its
-// [Sandbox.Transport] carries real HTTP over in-memory connections, which also
-// works inside a testing/synctest bubble (call New inside it, too).
+// [Test] is one for a test; it listens nowhere. Its clients are signed in, and their
+// requests are real HTTP over connections in memory:
 //
-//	sb, err := sandbox.Start(sandbox.WithTokenLifetime(time.Second))
-//	if err != nil { … }
-//	defer sb.Close()
-//	tokens, err := sb.SignIn("")                     // no browser needed
-//	err = sb.Fail(sandbox.On("listCertifications"), sandbox.Status(503), sandbox.Times(2))
-//	… sb.CosmicURL(), sb.CertnURL(), sb.Requests(), sb.Counters()
+//	sb := sandbox.Test(t)
+//	cosmic, err := sb.Cosmic()
+//
+// [Sandbox.Fail] has the services fail, [Sandbox.Counters] and [Sandbox.Requests] are
+// what they saw. Inside the bubble of testing/synctest, no wait takes time.
+//
+// [New] is the same outside of a test. [Start] listens on two loopback ports, one a
+// service, so that a token that is sent to the other service is seen.
 //
 // Paths, scopes, page limits and rate limits come from the tables that are
 // generated from openapi.yaml, and the operations are served through the

@@ -55,15 +55,15 @@ func WithElements(list spec.OperationID, rows ...any) Option {
 		if _, ok := server.Examples[list]; !ok {
 			return fmt.Errorf("%q is no operation that is a list", list)
 		}
-		elements, err := Rows(rows...)
+		elements, err := marshalRows(rows)
 		s.elements[list] = elements
 		return err
 	}
 }
 
-// Rows makes list elements of values as [WithCertifications] takes them. The
+// marshalRows makes list elements of values as [WithCertifications] takes them. The
 // result is never nil.
-func Rows(rows ...any) ([][]byte, error) {
+func marshalRows(rows []any) ([][]byte, error) {
 	out := make([][]byte, 0, len(rows))
 	for i, row := range rows {
 		switch v := row.(type) {

@@ -1,12 +1,10 @@
 // Package storetest is the contract of [auth.Store] as a test suite. Whoever
 // writes a store runs it in one test:
 //
-//	func TestStore(t *testing.T) {
-//		storetest.Run(t, func(t *testing.T) (a, b auth.Store) {
-//			table := newTable(t)
-//			return mystore.New(table), mystore.New(table)
-//		})
-//	}
+//	storetest.Run(t, func(t *testing.T) (a, b auth.Store) {
+//		store := auth.NewMemoryStore()
+//		return store, store
+//	}, storetest.WithTimeout(10*time.Second))
 //
 // What a suite in one process cannot show stays with the store's own tests:
 // that a commit survives a crash, and that the lock of a killed process ends.
