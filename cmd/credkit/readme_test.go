@@ -56,14 +56,13 @@ func TestTheREADMEsCommandLinesWork(t *testing.T) {
 		line = strings.TrimSuffix(strings.TrimPrefix(line, "source <("), ")")
 		words := strings.Fields(line)
 		switch {
-		case slices.Contains([]string{"git clone https://" + modulePath, "cd credkit-go", "go mod init example.com/first", "go run ."}, line):
+		case slices.Contains([]string{"git clone https://" + modulePath, "cd credkit-go", "go mod init example.com/first", "go mod tidy", "go run .", "go mod edit -replace " + modulePath + "=../credkit-go"}, line):
 		case words[0] == "make":
 			if !strings.Contains(string(makefile), "\n"+words[1]+":") {
 				t.Errorf("%s: the Makefile has no such target", line)
 			}
-		case words[0] == "go" && (words[1] == "get" || words[1] == "install"):
-			path, _, _ := strings.Cut(strings.TrimPrefix(words[2], modulePath), "@")
-			if files, err := filepath.Glob(filepath.Join(repository, path, "*.go")); err != nil || len(files) == 0 {
+		case words[0] == "go" && words[1] == "install":
+			if files, err := filepath.Glob(filepath.Join(repository, words[2], "*.go")); err != nil || len(files) == 0 {
 				t.Errorf("%s: the module has no such package", line)
 			}
 		case line == "credkit sandbox": // a test of its own has it run

@@ -87,6 +87,42 @@
 //   - A server that ends idle sessions, and no [Sessions.KeepAlive] in time.
 //   - A server whose own database was restored: it does not know newer tokens.
 //
+// # Running a fleet
+//
+// Several machines share one [Store]: package pgstore, which says how to set up the
+// database and PgBouncer. No machine is special, and no session belongs to one: any
+// of them may call, renew, sign in and sweep at the same time. Their clocks may
+// differ. Two programs with stores of their own must not hold the same session.
+//
+// Once an hour, from one machine or from all, run [Sessions.KeepAlive], and
+// now and then [Sessions.Prune]; credkit sessions renew and prune are the same for
+// cron. [Sessions.Close] before the program ends.
+//
+// Keys of [EncryptedStore] are rotated without a stop, in three steps: give all
+// processes the new key behind the old one, then the new key in front, and take the
+// old one away once every record was rewritten: a sweep of KeepAlive rewrites
+// those that are renewed, a sign-in the others. Keys of package signin's Sealer
+// protect sign-ins under way: the old one may go ten minutes later.
+//
+// What to alert on, by [Sessions.Statuses] (the state of all) and [Sessions.Stats]
+// (counters of one process):
+//
+//   - Stats.Failed["misconfigured"] or ["rejected"] above zero: the app's settings, or
+//     the service, need a person. No session is lost meanwhile.
+//   - Stats.Failed["store"], or Pending without Saved: the store does not save. Mend it
+//     before access tokens end.
+//   - Stats.Ended[ReasonReplaced] above zero: a session is used by another program, or
+//     the store was restored from a backup.
+//   - Stats.Forgiven that grows: saves fail, or responses are lost, after the server
+//     has rotated.
+//   - Statuses with LastErrorAt set for hours, or IssuedAt older than the server's
+//     inactivity limit.
+//
+// Both token algorithms of the server that COSMIC resembles are supported, and no
+// setting names one: with the first each refresh token is a row of its own, with the
+// second a counter of the session. They differ in what is forgiven within the
+// reuse interval, on which nothing here relies.
+//
 // # Times
 //
 // Lifetimes count on the monotonic clock from before the request. Of a record

@@ -34,7 +34,7 @@ func main() {
 	}
 	for cert, err := range cosmic.Certifications().All(ctx) {
 		check(err)
-		fmt.Println(cert.CertificationType.Title, "until", cert.ExpiresOn)
+		fmt.Printf("%-30s %s\n", cert.CertificationType.Title, cert.ExpiresOn)
 	}
 }
 
