@@ -138,7 +138,7 @@ func (s *Sandbox) SetScopes(clientID string, scopes ...string) error {
 	return nil
 }
 
-// RefuseAccessTokens has both services answer 401 to every access token
+// RefuseAccessTokens has both services respond with 401 to every access token
 // issued until now, as if the token had been withdrawn before its end.
 func (s *Sandbox) RefuseAccessTokens() { s.refused.Store(s.issued.Load()) }
 
@@ -157,8 +157,8 @@ func (s *Sandbox) bearer(r *http.Request) (c claims, ok bool) {
 }
 
 // allowed checks the access token of r and its scopes against what op needs;
-// if it says no, the answer has been written. Nothing documented says which
-// scope was missing, so the answer does not either.
+// if it says no, the response has been written. Nothing documented says which
+// scope was missing, so the response does not either.
 func (s *Sandbox) allowed(w http.ResponseWriter, r *http.Request, op *spec.Operation) (claims, bool) {
 	c, ok := s.bearer(r)
 	if !ok {

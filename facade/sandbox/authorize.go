@@ -136,8 +136,8 @@ func (g *grants) ask(c *consent) (id string) {
 	return id
 }
 
-// answered returns the request for consent of an id, once.
-func (g *grants) answered(id string) (*consent, bool) {
+// takePending returns the request for consent of an id, once.
+func (g *grants) takePending(id string) (*consent, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.forget()
@@ -258,7 +258,7 @@ func (s *Sandbox) consentPage(w http.ResponseWriter, id string, c *consent) {
 			data.Identity = append(data.Identity, words)
 		}
 	}
-	// A form's answer may lead the browser on to the redirect URI: Chromium
+	// The response to a form may lead the browser on to the redirect URI: Chromium
 	// holds form-action against that, too.
 	target := to.Scheme + ":"
 	if to.Host != "" {
@@ -347,7 +347,7 @@ func (s *Sandbox) decide(w http.ResponseWriter, r *http.Request) {
 		s.problemPage(w, "The form came from another site.")
 		return
 	}
-	c, ok := s.grants.answered(r.PostForm.Get("request_id"))
+	c, ok := s.grants.takePending(r.PostForm.Get("request_id"))
 	if !ok {
 		s.violated(r, "the consent form was answered before, or is too old")
 		s.problemPage(w, "This request was answered before, or is too old. Go back to the app and sign in again.")

@@ -19,7 +19,7 @@ type operations struct {
 
 var _ server.ServerInterface = (*operations)(nil)
 
-// GetMe answers who the token speaks for, in the current or the older form.
+// GetMe says who the token speaks for, in the current or the older form.
 func (o *operations) GetMe(w http.ResponseWriter, r *http.Request) {
 	s := o.s
 	_, op := s.find(cosmic.OpGetMe)
@@ -42,7 +42,7 @@ func (o *operations) GetMe(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// shown are scopes as the current user's answer names them.
+// shown are scopes as the current user's response names them.
 func (s *Sandbox) shown(scopes []string) []string {
 	out := make([]string, 0, len(scopes))
 	for _, name := range scopes {

@@ -27,7 +27,7 @@ type create struct {
 
 // CreateCertification adds a certification to the token's own subject: it
 // stands at the end of that user's list from then on. The same
-// Idempotency-Key with the same payload answers the first creation again; with
+// Idempotency-Key with the same payload gets the first creation again; with
 // another payload it is refused with 422.
 func (o *operations) CreateCertification(w http.ResponseWriter, r *http.Request, params server.CreateCertificationParams) {
 	s := o.s
@@ -202,7 +202,7 @@ func membersIn(body []byte) (map[string]json.RawMessage, string) {
 }
 
 // checkMember holds one member against its type and format. No member may be
-// null, and the formats are narrower here than where answers are read.
+// null, and the formats are narrower here than where responses are read.
 func checkMember(name string, raw json.RawMessage, t reflect.Type) string {
 	var text string
 	if json.Unmarshal(raw, &text) != nil || string(raw) == "null" {

@@ -64,7 +64,7 @@ type fault struct {
 	dripEvery   time.Duration
 	reset       bool
 	holdSession time.Duration
-	processing  bool // the request takes its effect before a canned answer
+	processing  bool // the request takes its effect before a canned response
 }
 
 // faults are the scripts in force, in the order in which they were given.
@@ -258,7 +258,7 @@ func HoldSession(d time.Duration) Part {
 	}
 }
 
-// HookTimeout answers a token request as the server does when a hook of its own
+// HookTimeout responds to a token request as the server does when a hook of its own
 // takes too long: 422 with the code hook_timeout. Nothing is rotated.
 func HookTimeout() Part {
 	return func(f *fault) error {
@@ -271,7 +271,7 @@ func HookTimeout() Part {
 	}
 }
 
-// Status answers with a status, without processing the request. The body is
+// Status responds with a status, without processing the request. The body is
 // empty if no [Body] goes with it.
 func Status(status int) Part {
 	return func(f *fault) error {
@@ -284,7 +284,7 @@ func Status(status int) Part {
 	}
 }
 
-// Body answers with a body, without processing the request; the status is 200
+// Body responds with a body, without processing the request; the status is 200
 // if no [Status] goes with it.
 func Body(contentType string, body []byte) Part {
 	return func(f *fault) error {
@@ -297,7 +297,7 @@ func Body(contentType string, body []byte) Part {
 	}
 }
 
-// Header adds a header to the answer, which may be the real one.
+// Header adds a header to the response, which may be the real one.
 func Header(name, value string) Part {
 	return func(f *fault) error {
 		if name == "" {
@@ -312,7 +312,7 @@ func Header(name, value string) Part {
 // RetryAfter adds a Retry-After header: seconds, an HTTP date, or anything.
 func RetryAfter(value string) Part { return Header("Retry-After", value) }
 
-// Redirect answers 302 to an address, or another [Status] that goes with it.
+// Redirect responds with 302 to an address, or another [Status] that goes with it.
 func Redirect(to string) Part {
 	return func(f *fault) error {
 		f.header.Set("Location", to)
@@ -324,13 +324,13 @@ func Redirect(to string) Part {
 	}
 }
 
-// Processed has the request take its effect before a canned answer takes the
+// Processed has the request take its effect before a canned response takes the
 // place of the real one: a token endpoint that rotates and then says 503.
 func Processed() Part {
 	return func(f *fault) error { f.processing = true; f.does("processed"); return nil }
 }
 
-// Handle answers with a handler of the test's own, without processing the request.
+// Handle responds with a handler of the test's own, without processing the request.
 // The request's path is without the base path.
 func Handle(h http.HandlerFunc) Part {
 	return func(f *fault) error {
@@ -343,7 +343,7 @@ func Handle(h http.HandlerFunc) Part {
 	}
 }
 
-// Hang answers nothing until the client leaves or the sandbox closes. The
+// Hang sends nothing until the client leaves or the sandbox closes. The
 // request is not processed.
 func Hang() Part {
 	return func(f *fault) error { f.hang = true; f.does("hang"); return nil }
@@ -355,12 +355,12 @@ func CutBefore() Part {
 }
 
 // CutAfterProcessing lets the request take its effect, then closes the
-// connection without a byte of the answer: a token endpoint has rotated.
+// connection without a byte of the response: a token endpoint has rotated.
 func CutAfterProcessing() Part {
 	return func(f *fault) error { f.cutAfter = true; f.does("cut after processing"); return nil }
 }
 
-// CutAfter closes the connection after n bytes of the answer's body, or at its
+// CutAfter closes the connection after n bytes of the response's body, or at its
 // end if it is shorter.
 func CutAfter(n int64) Part {
 	return func(f *fault) error {
@@ -378,7 +378,7 @@ func Reset() Part {
 	return func(f *fault) error { f.reset = true; return nil }
 }
 
-// Drip sends the answer's body n bytes at a time with a wait between.
+// Drip sends the response's body n bytes at a time with a wait between.
 func Drip(n int, every time.Duration) Part {
 	return func(f *fault) error {
 		if n < 1 || every <= 0 {

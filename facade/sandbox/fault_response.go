@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// apply lets r meet the fault. real answers r as without a fault; done ends
+// apply lets r meet the fault. real responds to r as without a fault; done ends
 // waits when the sandbox closes.
 func (f *fault) apply(w http.ResponseWriter, r *http.Request, done <-chan struct{}, real func(http.ResponseWriter)) {
 	if f.delay > 0 && !pause(r, done, f.delay) {
@@ -47,7 +47,7 @@ func (f *fault) apply(w http.ResponseWriter, r *http.Request, done <-chan struct
 	}
 }
 
-// canned returns the answer that takes the place of the real one, or nil.
+// canned returns the response that takes the place of the real one, or nil.
 func (f *fault) canned(r *http.Request) func(http.ResponseWriter) {
 	if f.handler == nil && f.status == 0 && !f.hasBody {
 		return nil
@@ -73,7 +73,7 @@ func linger(r *http.Request, done <-chan struct{}) {
 	}
 }
 
-// pause waits, and reports whether anybody still waits for the answer.
+// pause waits, and reports whether anybody still waits for the response.
 func pause(r *http.Request, done <-chan struct{}, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -99,7 +99,7 @@ func cut(w http.ResponseWriter, reset bool) {
 	_ = conn.Close()
 }
 
-// discard takes an answer that nobody will see.
+// discard takes a response that nobody will see.
 type discard struct{ header http.Header }
 
 // Header returns headers that go nowhere.
@@ -111,7 +111,7 @@ func (d *discard) WriteHeader(int) {}
 // Write drops b.
 func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
 
-// headed puts the fault's headers over those of the answer.
+// headed puts the fault's headers over those of the response.
 type headed struct {
 	http.ResponseWriter
 	header http.Header
@@ -140,7 +140,7 @@ func (h *headed) Write(b []byte) (int, error) {
 
 var errNarrow = errors.New("sandbox: the fault let no more through")
 
-// narrow lets an answer through up to a cut, or bit by bit.
+// narrow lets a response through up to a cut, or bit by bit.
 type narrow struct {
 	http.ResponseWriter
 	fault   *fault

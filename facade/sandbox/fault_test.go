@@ -162,7 +162,7 @@ func TestCutAfterSomeBytesOfTheBody(t *testing.T) {
 				}
 			}
 		}
-		// An answer with a length, and one that is canned.
+		// A response with a length, and one that is canned.
 		sb := build()
 		fail(t, sb, sandbox.CutAfter(5), sandbox.Times(1))
 		a := get(t, sb, urlOf(t, sb, cosmic.OpGetMe), signIn(t, sb).AccessToken)

@@ -65,7 +65,7 @@ func at(v any, path ...string) any {
 	return v
 }
 
-// do makes a request and reads the answer; redirects are not followed.
+// do makes a request and reads the response; redirects are not followed.
 func do(t *testing.T, sb *sandbox.Sandbox, req *http.Request) answer {
 	t.Helper()
 	a, err := try(sb, req)

@@ -13,7 +13,7 @@ import (
 	"github.com/credkit/credkit-go/api/spec"
 )
 
-// list answers a page of any operation that is a list, as its row of the table
+// list responds with a page of any operation that is a list, as its row of the table
 // says. The generated code has checked the types of its parameters.
 func (s *Sandbox) list(w http.ResponseWriter, r *http.Request, id spec.OperationID) {
 	v, op := s.find(id)
@@ -70,7 +70,7 @@ func (s *Sandbox) find(id spec.OperationID) (*service, *spec.Operation) {
 	return s.cosmic, op
 }
 
-// cursorPage answers a page whose envelope has the cursor of the next one.
+// cursorPage responds with a page whose envelope has the cursor of the next one.
 func (s *Sandbox) cursorPage(w http.ResponseWriter, op *spec.Operation, list rows, offset, size int) {
 	paging := &op.Pagination
 	end := offset + min(size, list.len()-offset)
@@ -93,7 +93,7 @@ func required(paging *spec.Pagination, path []string) bool {
 	return slices.ContainsFunc(paging.Required, func(have []string) bool { return slices.Equal(have, path) })
 }
 
-// numberedPage answers a page whose envelope has the address of the next one,
+// numberedPage responds with a page whose envelope has the address of the next one,
 // in the form of Django REST framework.
 func (s *Sandbox) numberedPage(w http.ResponseWriter, r *http.Request, op *spec.Operation, list rows, number, size int) {
 	pages := max(1, (list.len()+size-1)/size)

@@ -38,16 +38,16 @@ type Request struct {
 	// Token names the access token or refresh token it presented: the first 12
 	// hexadecimal digits of its SHA-256. Empty if none.
 	Token string
-	// Status is that of the answer; 0 while there is none, or when the
+	// Status is that of the response; 0 while there is none, or when the
 	// connection was cut before one.
 	Status int
-	// Bytes counts the bytes of the answer's body.
+	// Bytes counts the bytes of the response's body.
 	Bytes int64
 	// Violation says what openapi.yaml does not allow about it; mostly empty.
 	Violation string
 	// Fault names the fault that met it; mostly empty.
 	Fault string
-	// Took is how long the answer took; 0 while it is under way.
+	// Took is how long the response took; 0 while it is under way.
 	Took time.Duration
 }
 
@@ -61,7 +61,7 @@ type Counters struct {
 	Grants map[string]int
 	// SignIns counts authorization codes turned into sessions.
 	SignIns int
-	// Refreshes counts good refresh answers: Rotations and Forgiven, and those
+	// Refreshes counts good refresh responses: Rotations and Forgiven, and those
 	// without rotation.
 	Refreshes int
 	// Rotations counts refreshes that made a new refresh token.

@@ -330,26 +330,26 @@ func WithExpiresIn(raw string) Option {
 	}
 }
 
-// WithoutRotation has refresh answers carry no refresh token: the old one
+// WithoutRotation has refresh responses carry no refresh token: the old one
 // stays the current one.
 func WithoutRotation() Option {
 	return func(s *settings) error { s.rotate = false; return nil }
 }
 
-// WithoutRefreshTokens has sign-in answers carry no refresh token either, so
+// WithoutRefreshTokens has sign-in responses carry no refresh token either, so
 // that sessions cannot be renewed.
 func WithoutRefreshTokens() Option {
 	return func(s *settings) error { s.refreshTokens = false; return nil }
 }
 
 // WithForgivenParent says whether a replay of the direct parent of the current
-// refresh token is answered with the current one (true, the default) or ends
+// refresh token gets the current one (true, the default) or ends
 // the session as every other replay does.
 func WithForgivenParent(on bool) Option {
 	return func(s *settings) error { s.forgiveParent = on; return nil }
 }
 
-// WithCertnRateLimits has Certn keep rolling limits on its operations and answer 429
+// WithCertnRateLimits has Certn keep rolling limits on its operations and respond with 429
 // past them. Without an argument they are those of openapi.yaml: 240 in 60
 // seconds and 14,400 in 24 hours. The default is no limit.
 func WithCertnRateLimits(limits ...spec.RateLimit) Option {
@@ -366,7 +366,7 @@ func WithCertnRateLimits(limits ...spec.RateLimit) Option {
 }
 
 // WithCosmicRateLimits has COSMIC keep rolling limits on its operations, for all
-// users of an app together, and answer 429 past them. COSMIC documents none.
+// users of an app together, and respond with 429 past them. COSMIC documents none.
 // The default is no limit.
 func WithCosmicRateLimits(limits ...spec.RateLimit) Option {
 	return func(s *settings) error {
@@ -393,12 +393,12 @@ func WithoutRetryAfter() Option {
 	return func(s *settings) error { s.noRetryAfter = true; return nil }
 }
 
-// WithCertnRetired has Certn answer 410 to everything.
+// WithCertnRetired has Certn respond with 410 to everything.
 func WithCertnRetired() Option {
 	return func(s *settings) error { s.retired = true; return nil }
 }
 
-// WithRequestIDs puts an x-request-id header on each answer, which neither service
+// WithRequestIDs puts an x-request-id header on each response, which neither service
 // documents.
 func WithRequestIDs() Option {
 	return func(s *settings) error { s.requestIDs = true; return nil }

@@ -131,7 +131,7 @@ func size(what string, n int, set func(*settings)) Option {
 	}
 }
 
-// WithoutPaging has the list of certifications answer by its older contract:
+// WithoutPaging has the list of certifications respond by its older contract:
 // everything at once, and no page member; and so every list of COSMIC whose
 // response need not have one.
 func WithoutPaging() Option {
@@ -144,7 +144,7 @@ func WithoutLastCursor() Option {
 	return func(s *settings) error { s.noLastCursor = true; return nil }
 }
 
-// WithOldMe has the current user answered in its older form: organizations,
+// WithOldMe has the current user in its older form: organizations,
 // memberships and members, no user and no scopes.
 func WithOldMe() Option {
 	return func(s *settings) error { s.oldMe = true; return nil }
@@ -175,7 +175,7 @@ func WithNextLinkOrigin(origin string) Option {
 	}
 }
 
-// WithBareArray has Certn's list answered as an array without an envelope, as a
+// WithBareArray has Certn's list as an array without an envelope, as a
 // sibling of it is: everything at once.
 func WithBareArray() Option {
 	return func(s *settings) error { s.bareArray = true; return nil }

@@ -60,7 +60,7 @@ func WithAPIErrors(shape APIErrors) Option {
 	}
 }
 
-// writeJSON answers v with a length.
+// writeJSON responds with v and its length.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -78,7 +78,7 @@ func writeBody(w http.ResponseWriter, status int, contentType string, b []byte) 
 	_, _ = w.Write(b) // the client may have left
 }
 
-// cosmicProblem answers a failure of a COSMIC operation.
+// cosmicProblem responds with a failure of a COSMIC operation.
 func (s *Sandbox) cosmicProblem(w http.ResponseWriter, status int, code, message string) {
 	switch s.set.apiErrors {
 	case MessageErrors:
@@ -93,12 +93,12 @@ func (s *Sandbox) cosmicProblem(w http.ResponseWriter, status int, code, message
 	}
 }
 
-// detail answers a failure of Certn as Django REST framework does.
+// detail responds with a failure of Certn as Django REST framework does.
 func detail(w http.ResponseWriter, status int, text string) {
 	writeJSON(w, status, map[string]string{"detail": text})
 }
 
-// oauthError answers RFC 6749 section 5.2.
+// oauthError responds as in RFC 6749 section 5.2.
 func oauthError(w http.ResponseWriter, status int, code, description string) {
 	w.Header().Set("Cache-Control", "no-store")
 	writeJSON(w, status, struct {

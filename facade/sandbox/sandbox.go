@@ -137,7 +137,7 @@ func newSandbox(opts []Option) (*Sandbox, error) {
 	return s, nil
 }
 
-// serve answers l until Close.
+// serve serves l until Close.
 func (s *Sandbox) serve(l net.Listener, h http.Handler) {
 	server := &http.Server{
 		Handler:           h,

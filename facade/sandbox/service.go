@@ -24,10 +24,10 @@ type service struct {
 	table     *spec.Service
 	base      string // its URL, set before it serves
 	endpoints map[string]map[string]endpoint
-	// refuse answers what reaches no endpoint, or is not allowed there.
+	// refuse responds to what reaches no endpoint, or is not allowed there.
 	refuse func(w http.ResponseWriter, r *http.Request, status int, reason string)
 	// authorize checks the access token of r for op and returns whose elements
-	// it lists; if ok is false, it has answered.
+	// it lists; if ok is false, it has responded.
 	authorize func(w http.ResponseWriter, r *http.Request, op *spec.Operation) (owner string, ok bool)
 	// pageSize is how many elements a page has when the request does not say,
 	// maxPageSize the most it can have, 0 for no bound: a larger page is cut.
@@ -92,7 +92,7 @@ func undeclared(op *spec.Operation, r *http.Request) string {
 	return ""
 }
 
-// violation answers a request that openapi.yaml does not allow, and counts it.
+// violation responds to a request that openapi.yaml does not allow, and counts it.
 func (v *service) violation(w http.ResponseWriter, r *http.Request, reason string) {
 	v.sandbox.violated(r, reason)
 	v.refuse(w, r, http.StatusBadRequest, reason)
@@ -119,7 +119,7 @@ func callOf(r *http.Request) *call {
 	return &call{}
 }
 
-// ServeHTTP logs the request, applies faults, and answers.
+// ServeHTTP logs the request, applies faults, and responds.
 func (v *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := v.sandbox
 	if !s.begin() {
@@ -154,7 +154,7 @@ func (v *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.violation(rec, r, "the request's body cannot be read: "+err.Error())
 		return
 	}
-	answer := func(w http.ResponseWriter) { v.answer(w, r, at, under, len(body)) }
+	answer := func(w http.ResponseWriter) { v.respond(w, r, at, under, len(body)) }
 	if f := s.faults.take(at.name, r); f != nil {
 		s.log.fault(number, f.String())
 		callOf(r).holdSession = f.holdSession
@@ -164,8 +164,8 @@ func (v *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(rec)
 }
 
-// answer runs the endpoint, or says why there is none.
-func (v *service) answer(w http.ResponseWriter, r *http.Request, at endpoint, under bool, body int) {
+// respond runs the endpoint, or says why there is none.
+func (v *service) respond(w http.ResponseWriter, r *http.Request, at endpoint, under bool, body int) {
 	s := v.sandbox
 	methods := v.endpoints[r.URL.Path]
 	switch {
@@ -191,7 +191,7 @@ func (v *service) answer(w http.ResponseWriter, r *http.Request, at endpoint, un
 	}
 }
 
-// missing answers 404. Browsers ask for an icon by themselves: that is no
+// missing responds with 404. Browsers ask for an icon by themselves: that is no
 // violation.
 func (v *service) missing(w http.ResponseWriter, r *http.Request, reason string) {
 	if !strings.HasSuffix(r.URL.Path, "/favicon.ico") {
@@ -200,7 +200,7 @@ func (v *service) missing(w http.ResponseWriter, r *http.Request, reason string)
 	v.refuse(w, r, http.StatusNotFound, "Not found.")
 }
 
-// redirectToSlash answers as Django does when the slash at the end is missing;
+// redirectToSlash responds as Django does when the slash at the end is missing;
 // a client that follows it re-issues a POST as a GET.
 func redirectToSlash(w http.ResponseWriter, r *http.Request, basePath string) {
 	to := url.URL{Path: basePath + r.URL.Path + "/", RawQuery: r.URL.RawQuery}

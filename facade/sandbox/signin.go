@@ -83,16 +83,16 @@ func (s *Sandbox) CertnAccessToken() string { return s.certnToken() }
 // user, and returns the address that the browser is sent to, with the code
 // and the state, or with the error of a refused request.
 func (s *Sandbox) Approve(ctx context.Context, authorizeURL string) (redirect string, err error) {
-	return s.answerConsent(ctx, authorizeURL, "approve", "")
+	return s.consentAs(ctx, authorizeURL, "approve", "")
 }
 
 // Deny is [Sandbox.Approve] with the other button.
 func (s *Sandbox) Deny(ctx context.Context, authorizeURL string) (redirect string, err error) {
-	return s.answerConsent(ctx, authorizeURL, "deny", "")
+	return s.consentAs(ctx, authorizeURL, "deny", "")
 }
 
-// answerConsent goes through the page as a browser does, request by request.
-func (s *Sandbox) answerConsent(ctx context.Context, authorizeURL, decision, user string) (string, error) {
+// consentAs goes through the page as a browser does, request by request.
+func (s *Sandbox) consentAs(ctx context.Context, authorizeURL, decision, user string) (string, error) {
 	page, to, err := s.browse(ctx, http.MethodGet, authorizeURL, nil)
 	if err != nil || to != "" {
 		return to, err

@@ -20,7 +20,7 @@ import (
 	"github.com/credkit/credkit-go/facade/sandbox"
 )
 
-// held makes a request and holds it and its answer against openapi.yaml, by a
+// held makes a request and holds it and its response against openapi.yaml, by a
 // library that is not ours.
 func held(t *testing.T, doc *openapi3.T, sb *sandbox.Sandbox, req *http.Request, body []byte) (status int, err error) {
 	t.Helper()
