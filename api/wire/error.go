@@ -57,14 +57,13 @@ func Explain(err error) error {
 	return &Error{Pointer: string(syntactic.JSONPointer), Problem: NotJSON}
 }
 
-// explain has the JSON library say what is wrong with data, and where; the
-// problem is for what it accepts.
-func explain(data []byte, problem string) *Error {
+// explain has the JSON library say what is wrong with data, and where.
+func explain(data []byte) *Error {
 	err := jsontext.NewDecoder(bytes.NewReader(data), strict).SkipValue()
 	if e, ok := errors.AsType[*Error](Explain(err)); ok {
 		return e
 	}
-	return &Error{Problem: problem}
+	return &Error{Problem: NotJSON}
 }
 
 // Check returns what is wrong with a value: nil for valid JSON without duplicate
@@ -73,7 +72,7 @@ func Check(value []byte) error {
 	if jsontext.Value(value).IsValid(strict) {
 		return nil
 	}
-	return explain(value, NotJSON)
+	return explain(value)
 }
 
 // pointerAt returns the JSON pointer of the value that begins at offset, or of

@@ -42,7 +42,7 @@ func (f *Fields) Set(number uint, form Form) {
 // End ends an object: a name that came twice is an error.
 func (s *Scanner) End(f *Fields) Zeros {
 	if f.twice != 0 && s.broken == nil {
-		s.fail(DuplicateName)
+		s.fail()
 	}
 	return f.Zeros
 }

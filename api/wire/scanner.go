@@ -12,6 +12,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 
 	gojson "github.com/go-json-experiment/json"
@@ -34,7 +35,7 @@ type Scanner struct {
 	data []byte
 	at   int
 
-	broken   error // io.ErrUnexpectedEOF where data ends too early, or a syntax *Error
+	broken   error // io.ErrUnexpectedEOF where data ends too early, or errSyntax
 	mismatch *Error
 
 	unquoted []byte   // the string with an escape that was read last
@@ -53,10 +54,10 @@ func (s *Scanner) Read(data []byte, v Value) (n int, mismatch *Error, err error)
 	}
 	s.data, s.at, s.broken, s.mismatch = data, 0, nil, nil
 	v.ReadJSON(s)
-	if e, ok := s.broken.(*Error); ok { //nolint:errorlint // the scanner's own, never wrapped
-		s.broken = explain(data, e.Problem)
-	}
-	if s.mismatch != nil && s.broken == nil {
+	switch {
+	case s.broken == errSyntax: //nolint:errorlint // the scanner's own, never wrapped
+		return 0, s.mismatch, explain(data)
+	case s.mismatch != nil && s.broken == nil:
 		s.mismatch.Pointer = pointerAt(data, s.mismatch.offset)
 	}
 	return s.at, s.mismatch, s.broken
@@ -158,11 +159,7 @@ func (s *Scanner) NextElement() bool {
 
 // Null steps over null, if that is next.
 func (s *Scanner) Null() bool {
-	const null = "null"
-	if s.peek() != 'n' {
-		return false
-	}
-	return s.literal(null)
+	return s.peek() == 'n' && s.literal("null")
 }
 
 func (s *Scanner) literal(word string) bool {
@@ -171,7 +168,7 @@ func (s *Scanner) literal(word string) bool {
 		s.truncated()
 		return false
 	}
-	if len(rest) < len(word) || string(rest[:len(word)]) != word {
+	if !bytes.HasPrefix(rest, []byte(word)) {
 		s.syntax()
 		return false
 	}
@@ -183,7 +180,7 @@ func (s *Scanner) literal(word string) bool {
 func (s *Scanner) Unknown(name []byte, extra *map[string]json.RawMessage) {
 	key := s.strings.intern(name)
 	if _, twice := (*extra)[key]; twice {
-		s.fail(DuplicateName)
+		s.fail()
 		return
 	}
 	value := s.raw()
@@ -231,26 +228,25 @@ func (s *Scanner) syntax() {
 		s.truncated()
 		return
 	}
-	s.fail(NotJSON)
+	s.fail()
 }
 
-// fail ends the reading: nothing comes after it.
-func (s *Scanner) fail(problem string) {
-	if s.broken == nil {
-		s.broken = &Error{Problem: problem}
-	}
-	s.stop()
-}
+// fail fails for what is no JSON, or a name that came twice.
+func (s *Scanner) fail() { s.stop(errSyntax) }
 
 // truncated fails because the data ends before the value does.
-func (s *Scanner) truncated() {
+func (s *Scanner) truncated() { s.stop(io.ErrUnexpectedEOF) }
+
+// stop ends the reading: nothing comes after it.
+func (s *Scanner) stop(err error) {
 	if s.broken == nil {
-		s.broken = io.ErrUnexpectedEOF
+		s.broken = err
 	}
-	s.stop()
+	s.data, s.at = s.data[:0], 0
 }
 
-func (s *Scanner) stop() { s.data, s.at = s.data[:0], 0 }
+// errSyntax stands for the error until the JSON library has told what it is.
+var errSyntax = errors.New(NotJSON)
 
 // raw returns the value that is next as it came: any JSON without duplicate
 // names. It is nil after an error.
@@ -268,20 +264,11 @@ func (s *Scanner) raw() []byte {
 	}
 	value := s.data[begin:end]
 	if !jsontext.Value(value).IsValid(strict) {
-		s.invalid(value)
+		s.fail()
 		return nil
 	}
 	s.at = end
 	return value
-}
-
-// invalid fails for a value that is not valid JSON.
-func (s *Scanner) invalid(value []byte) {
-	problem := NotJSON
-	if jsontext.Value(value).IsValid(lenient) {
-		problem = DuplicateName
-	}
-	s.fail(problem)
 }
 
 // decode reads the value that is next with the JSON library.

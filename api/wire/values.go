@@ -237,11 +237,8 @@ func Objects[T any, P interface {
 
 // nullOr reads null; any other value does not fit.
 func (s *Scanner) nullOr(want string) Form {
-	if s.peek() == 'n' {
-		if s.Null() {
-			return Null
-		}
-		return Filled
+	if s.Null() {
+		return Null
 	}
 	s.Mismatch(want)
 	return Filled

@@ -230,7 +230,8 @@ func BenchmarkStatuses(b *testing.B) {
 	}{{"files", fillDirectory}, {"postgres", fillDatabase}} {
 		b.Run("store="+store.name+"/client=credkit", func(b *testing.B) {
 			for b.Loop() {
-				o := run(b, "statuses", task{Store: store.fill(b, record(b), sessions), Parallel: 1})
+				_, record := signedIn(b)
+				o := run(b, "statuses", task{Store: store.fill(b, record, sessions), Parallel: 1})
 				if o.Rows != sessions {
 					b.Errorf("%d sessions", o.Rows)
 				}
@@ -254,30 +255,6 @@ func readStatuses(t task) {
 		}
 	}
 	report(outcome{Rows: good}, start)
-}
-
-// record returns a session's record as the library saves it.
-func record(b *testing.B) []byte {
-	b.Helper()
-	const base = "https://sign-in.test"
-	store, app := auth.NewMemoryStore(), auth.App{ClientID: "bench"}
-	sessions, err := auth.NewSessions(store, app)
-	if err != nil {
-		b.Fatal(err)
-	}
-	grant, err := auth.NewGrant(auth.Endpoint{AuthorizeURL: base + "/authorize", TokenURL: base + "/token"}, app,
-		&oauth2.Token{AccessToken: strings.Repeat("a", 1000), RefreshToken: "refresh", Expiry: time.Now().Add(time.Hour)})
-	if err == nil {
-		err = sessions.SignIn(b.Context(), "k", grant)
-	}
-	if err != nil {
-		b.Fatal(err)
-	}
-	data, err := store.Load(b.Context(), "k")
-	if err != nil {
-		b.Fatal(err)
-	}
-	return data
 }
 
 // fillDirectory writes records as a filestore does, but for the fsync of each,

@@ -50,7 +50,7 @@ func (s *tokenServer) source(b *testing.B) auth.Source {
 // BenchmarkToken asks for a token that is at hand, from several goroutines at
 // once.
 func BenchmarkToken(b *testing.B) {
-	session := signedIn(b)
+	session, _ := signedIn(b)
 	credentials := (&tokenServer{life: time.Hour}).source(b)
 	have := &oauth2.Token{AccessToken: "access", Expiry: time.Now().Add(time.Hour)}
 	reuse := oauth2.ReuseTokenSource(have, oauth2.StaticTokenSource(have))
@@ -83,18 +83,19 @@ func BenchmarkToken(b *testing.B) {
 	}
 }
 
-// signedIn returns a session's source with a token for an hour.
-func signedIn(b *testing.B) auth.Source {
+// signedIn returns the source of a session with a token for an hour, and the
+// session's record as the library saves it.
+func signedIn(b *testing.B) (auth.Source, []byte) {
 	b.Helper()
 	const base = "https://sign-in.test"
 	endpoint := auth.Endpoint{Service: "cosmic", Origin: base, AuthorizeURL: base + "/authorize", TokenURL: base + "/token"}
-	app := auth.App{ClientID: "bench"}
-	sessions, err := auth.NewSessions(auth.NewMemoryStore(), app)
+	store, app := auth.NewMemoryStore(), auth.App{ClientID: "bench"}
+	sessions, err := auth.NewSessions(store, app)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { sessions.Close(context.Background()) })
-	grant, err := auth.NewGrant(endpoint, app, &oauth2.Token{AccessToken: "access", RefreshToken: "refresh", Expiry: time.Now().Add(time.Hour)})
+	grant, err := auth.NewGrant(endpoint, app, &oauth2.Token{AccessToken: strings.Repeat("a", 1000), RefreshToken: "refresh", Expiry: time.Now().Add(time.Hour)})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -105,7 +106,11 @@ func signedIn(b *testing.B) auth.Source {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return source
+	record, err := store.Load(b.Context(), "worker")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return source, record
 }
 
 // BenchmarkExpiry lets many goroutines use a token over its end, and reports
