@@ -103,7 +103,9 @@ var units = []struct {
 	{"B/op", size},
 	{"allocs/op", func(v float64) string { return count(v) + " allocations" }},
 	{"peak-B", func(v float64) string { return size(v) + " resident at most" }},
-	{"requests", func(v float64) string { return strings.TrimSuffix(count(v)+" requests", map[bool]string{true: "s"}[v == 1]) }},
+	{"requests", func(v float64) string {
+		return strings.TrimSuffix(count(v)+" requests", map[bool]string{true: "s"}[v == 1])
+	}},
 	{"refused", func(v float64) string { return count(v) + " of them 429" }},
 	{"connections", func(v float64) string { return count(v) + " connections" }},
 	{"waits", func(v float64) string { return count(v) + " goroutines waited" }},
