@@ -80,7 +80,8 @@ func run(readme, only string, turns int) error {
 	}
 	var inShort []row
 	for _, r := range table {
-		if r.short {
+		if r.short { // beside its first peer
+			r.peers = r.peers[:min(1, len(r.peers))]
 			inShort = append(inShort, r)
 		}
 	}
