@@ -78,20 +78,20 @@ type PanicError struct {
 	err  error // of the panic, if its value was one
 }
 
-// safely calls f and turns a panic of it into a *PanicError.
-func safely(what string, f func() error) (err error) {
+// Safely calls f and turns a panic of it into a *PanicError of what panicked, for
+// packages that call code of the program as this one does.
+func Safely(what string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = NewPanicError(what, v)
+			err = newPanicError(what, v)
 		}
 	}()
 	return f()
 }
 
-// NewPanicError makes a PanicError of what panicked and of the value that recover
-// returned, for packages that call code of the program as this one does. It is
-// called in the deferred function, for the stack.
-func NewPanicError(what string, value any) *PanicError {
+// newPanicError makes a PanicError of what panicked and of the value that recover
+// returned. It is called in the deferred function, for the stack.
+func newPanicError(what string, value any) *PanicError {
 	e := &PanicError{What: what, Stack: debug.Stack()}
 	switch v := value.(type) {
 	case error:

@@ -83,8 +83,14 @@
 //   - The one refresh at which the server moves a session to its second token
 //     algorithm: the parent is forgiven there within the reuse interval alone (10
 //     seconds on the hosted product, none by default). Without one, a fifth of the
-//     processes killed at that refresh lose their session.
-//   - A server that ends idle sessions, and no [Sessions.KeepAlive] in time.
+//     processes killed at that refresh lose their session. With one, a session is
+//     lost if its process dies at that refresh and no process refreshes it within
+//     the interval: [Sessions.KeepAlive] tries a failed renewal twice more within
+//     six seconds, and a process that is started again should sweep at once.
+//   - A server that ends idle sessions, and no [Sessions.KeepAlive] in time. Of 10,000
+//     sessions in 30 simulated days, with 300 processes killed and 1 % of the responses
+//     lost, sweeps lost none, at 1.04 refreshes a session and day
+//     (TestReliabilityMonth).
 //   - A server whose own database was restored: it does not know newer tokens.
 //
 // # Running a fleet

@@ -249,7 +249,7 @@ func (k *keepAlive) done(key string, result KeepAliveResult, err error) {
 	defer k.mu.Unlock()
 	k.report.count(result)
 	if k.Report != nil {
-		if failed := safely("a Report function", func() error {
+		if failed := Safely("a Report function", func() error {
 			k.Report(key, result, err)
 			return nil
 		}); failed != nil && k.sessions.logger != nil {

@@ -347,7 +347,7 @@ func (s *Sessions) unsaved() []error {
 func (s *Sessions) notify(l *slog.Logger, c Change) {
 	s.counters.count(c)
 	report := func(what string, f func()) {
-		err := safely(what, func() error {
+		err := Safely(what, func() error {
 			f()
 			return nil
 		})

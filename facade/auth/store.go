@@ -137,7 +137,7 @@ func safeWalk[T any](ctx context.Context, walk func(context.Context) iter.Seq2[T
 			}
 			if v := recover(); v != nil {
 				var none T
-				yield(none, NewPanicError("the store", v))
+				yield(none, newPanicError("the store", v))
 			}
 		}()
 		walk(ctx)(func(t T, err error) bool {
@@ -173,7 +173,7 @@ var errContract = errors.New("it did not run the update exactly once: its implem
 // and that the store says that it has saved what f returned.
 func lockedUpdate(ctx context.Context, s Store, key string, f func(ctx context.Context, current []byte) ([]byte, error)) (locked bool, err error) {
 	var failed error // of f: a store may lose it
-	err = safely("the store", func() error {
+	err = Safely("the store", func() error {
 		return s.Update(ctx, key, func(ctx context.Context, current []byte) (next []byte, err error) {
 			if locked { // it must not lead to a second token request
 				return nil, errContract
@@ -194,7 +194,7 @@ func lockedUpdate(ctx context.Context, s Store, key string, f func(ctx context.C
 
 // load is s.Load; a panic is an error.
 func load(ctx context.Context, s Store, key string) (record []byte, err error) {
-	err = safely("the store", func() (err error) {
+	err = Safely("the store", func() (err error) {
 		record, err = s.Load(ctx, key)
 		return err
 	})
@@ -205,7 +205,7 @@ func load(ctx context.Context, s Store, key string) (record []byte, err error) {
 // store can do that.
 func deleteRecord(ctx context.Context, s Store, key string) error {
 	if d, ok := s.(Deleter); ok {
-		return safely("the store", func() error { return d.Delete(ctx, key) })
+		return Safely("the store", func() error { return d.Delete(ctx, key) })
 	}
 	_, err := lockedUpdate(ctx, s, key, func(context.Context, []byte) ([]byte, error) { return []byte{}, nil })
 	return err

@@ -284,7 +284,7 @@ func (c *tokenCache) run(ctx context.Context, r *renewal) {
 			}
 		}
 	}()
-	r.err = safely("a renewal", func() (err error) {
+	r.err = Safely("a renewal", func() (err error) {
 		r.token, err = c.renew(ctx, r)
 		return err
 	})

@@ -137,7 +137,7 @@ func (p *tokenEndpoint) post(ctx context.Context, to string, header http.Header,
 	}
 	req.Header = header
 	var r rawResponse
-	if err := safely("the HTTP transport", func() error {
+	if err := Safely("the HTTP transport", func() error {
 		res, err := p.http.Do(req)
 		if err != nil {
 			// A transport that tells nothing of connections proves nothing.

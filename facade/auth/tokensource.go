@@ -100,7 +100,7 @@ func (s *tokenSource) run(c *tokenCall) {
 		close(c.done)
 	}()
 	var t *oauth2.Token
-	err := safely("the token source", func() (err error) {
+	err := Safely("the token source", func() (err error) {
 		t, err = s.ts.Token()
 		return err
 	})

@@ -58,7 +58,7 @@ func (c *callback) complete(query url.Values) (auth.Grant, error) {
 // saved calls save, the program's function. net/http recovers a panic as well, but
 // then nobody would hear of it.
 func saved(what string, save func() error) error {
-	if err := safely(what, save); err != nil {
+	if err := auth.Safely(what, save); err != nil {
 		return fmt.Errorf("%w: %w", errNotSaved, err)
 	}
 	return nil

@@ -189,7 +189,7 @@ func (l *login) run(ctx context.Context, listener net.Listener, authorizeURL str
 	opened := make(chan error, 1)
 	if l.open != nil {
 		go func() {
-			opened <- safely("the function of WithOpenBrowser", func() error { return l.open(authorizeURL) })
+			opened <- auth.Safely("the function of WithOpenBrowser", func() error { return l.open(authorizeURL) })
 		}()
 	}
 	pasting, stop := context.WithCancel(ctx)
@@ -211,17 +211,6 @@ func (l *login) run(ctx context.Context, listener net.Listener, authorizeURL str
 	}
 }
 
-// safely calls f, which is the program's own, and turns a panic of it into an
-// *auth.PanicError.
-func safely(what string, f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = auth.NewPanicError(what, v)
-		}
-	}()
-	return f()
-}
-
 // signInEnded says why ctx ended before the sign-in did.
 func signInEnded(ctx context.Context) error {
 	return fmt.Errorf("auth: sign-in: %w (%w)", ctx.Err(), context.Cause(ctx))
@@ -232,7 +221,7 @@ func (c *callback) pasted(ctx context.Context, read func(context.Context, error)
 	var problem error
 	for ctx.Err() == nil {
 		var text string
-		err := safely("the function of WithPasteRedirect", func() (err error) {
+		err := auth.Safely("the function of WithPasteRedirect", func() (err error) {
 			text, err = read(ctx, problem)
 			return err
 		})
