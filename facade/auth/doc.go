@@ -73,7 +73,7 @@
 // assumed. A server that does not loses the session whenever a process dies
 // between the server's rotation and the save: about one kill in four, when
 // processes that refresh without a pause are killed at random (make reliability
-// prints the figure). With both token algorithms of the server that COSMIC
+// prints the figure: 25 to 33 of 100). With both token algorithms of the server that COSMIC
 // resembles, and with any reuse interval, no kill has lost one. Beyond that:
 //
 //   - A store that is restored from a backup holds an old token.
@@ -82,7 +82,7 @@
 //   - A store whose lock is lost without notice while others rotate twice.
 //   - The one refresh at which the server moves a session to its second token
 //     algorithm: the parent is forgiven there within the reuse interval alone (10
-//     seconds on the hosted product, none by default). Without one, a fifth of the
+//     seconds on the hosted product, none by default). Without one, about a fifth of the
 //     processes killed at that refresh lose their session. With one, a session is
 //     lost if its process dies at that refresh and no process refreshes it within
 //     the interval: [Sessions.KeepAlive] tries a failed renewal twice more within
