@@ -203,14 +203,23 @@ func TestRosterUsage(t *testing.T) {
 
 func TestRosterWithAWrongSecretSaysSoOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.login(t)
+	users := teamUsers(6)
+	w := newWorld(t, sandbox.WithUsers(users...))
+	w.signInTeam(t, users)
+	right := w.env[envCosmicSecret]
 	w.env[envCosmicSecret] = "wrong"
 	w.RefuseAccessTokens()
-	got := w.run(t, "roster")
-	if got.code != exitUsage && got.code != exitNotAllowed {
-		t.Errorf("exit %d: %s", got.code, got.stderr)
+	got := w.run(t, "roster").expect(t, exitNotAllowed)
+	if n := strings.Count(got.stdout, `"problem":"config"`); n != len(users) {
+		t.Errorf("%d workers have the problem: %s", n, got.stdout)
 	}
+	if n := strings.Count(got.stderr, "invalid_credentials"); n != 1 || strings.Contains(got.stderr, "wrong") {
+		t.Errorf("stderr says it %d times, or the secret: %s", n, got.stderr)
+	}
+	contain(t, got.stderr, `"kind":"configuration"`, "check COSMIC_CLIENT_ID, COSMIC_CLIENT_SECRET and COSMIC_CLIENT_AUTH")
+	// No session is lost by it.
+	w.env[envCosmicSecret] = right
+	contain(t, w.run(t, "roster").expect(t, exitPartial).stderr, "2 of 6 workers could not be read")
 }
 
 func TestProgressLine(t *testing.T) {

@@ -61,7 +61,11 @@ func main() {
 
 // run works on jobs until ctx ends.
 func run(ctx context.Context, migrate bool, parallel int, timeout time.Duration, hour int) (err error) {
-	config, err := pgxpool.ParseConfig(os.Getenv("CREDKIT_STORE"))
+	address := os.Getenv("CREDKIT_STORE")
+	if address == "" {
+		return errors.New("CREDKIT_STORE is not set: want postgres://user@host/database, where the sessions are")
+	}
+	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
 		return err
 	}
