@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -118,5 +120,33 @@ func TestALongWaitIsToldOfOnATerminal(t *testing.T) {
 	}
 	if got := ran(t, w.env, "users", "-o", "csv").expect(t, exitOK); got.stderr != "" {
 		t.Errorf("a script is told: %q", got.stderr)
+	}
+}
+
+// Of a roster that could not be written, the changes are shown again.
+func TestRosterOnAFullDiskKeepsTheState(t *testing.T) {
+	t.Parallel()
+	users := teamUsers(4)
+	w := newWorld(t, sandbox.WithUsers(users...))
+	w.signInTeam(t, users)
+	state := filepath.Join(t.TempDir(), "state")
+	w.run(t, "roster", "--since", state).expect(t, exitPartial)
+	old := daysAgo(t, state, 100)
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = full.Close() }()
+	for _, format := range []string{"table", "jsonl", "csv", "html"} {
+		cmd := process(t, w.env, "roster", "--since", state, "-o", format)
+		var stderr locked
+		cmd.Stdout, cmd.Stderr = full, &stderr
+		_ = cmd.Run() // the exit code says it
+		if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%s: exit %d: %s", format, code, stderr.String())
+		}
+	}
+	if !bytes.Equal(read(t, state), old) {
+		t.Error("the state is that of changes that nobody has seen")
 	}
 }

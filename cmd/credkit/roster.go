@@ -33,6 +33,9 @@ func (c *rosterCommand) Run(ctx context.Context, p *program) error {
 	if err := c.format(p); err != nil {
 		return err
 	}
+	if err := c.files(); err != nil {
+		return err
+	}
 	policy, err := c.policy(p)
 	if err != nil {
 		return err
@@ -66,8 +69,11 @@ func (c *rosterCommand) Run(ctx context.Context, p *program) error {
 		}
 	}
 	m := policy.Matrix(rows)
-	for _, q := range m.Unmatched {
+	for _, q := range m.Unmatched[:min(mostNamed, len(m.Unmatched))] {
 		p.printErrf("credkit: %s: %s fits no worker%s", c.Requirements, q, map[bool]string{true: " that could be read"}[len(m.Problems()) > 0])
+	}
+	if more := len(m.Unmatched) - mostNamed; more > 0 {
+		p.printErrf("credkit: %s: %d more fit none either", c.Requirements, more)
 	}
 	changes, after := m.Changes(before)
 	if err := c.output(p, m, changes); err != nil {
@@ -97,6 +103,32 @@ func (c *rosterCommand) format(p *program) error {
 		return usagef("--since prints what has changed, which is no calendar: want --output table, json, jsonl, csv or html")
 	case c.Parallel < 1:
 		return usagef("--parallel %d: want at least 1", c.Parallel)
+	}
+	return nil
+}
+
+// files refuses a file that could not be written, before the team is read.
+func (c *rosterCommand) files() error {
+	if c.To != "" && c.To == c.Since {
+		return usagef("--to and --since are one file, %s", c.To)
+	}
+	for flag, path := range map[string]string{"--to": c.To, "--since": c.Since} {
+		if path == "" {
+			continue
+		}
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			path = target
+		}
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+			return usagef("%s %s: not a regular file", flag, path)
+		}
+		try, err := os.CreateTemp(filepath.Dir(path), ".credkit-*.tmp")
+		if err != nil {
+			return usagef("%s %s: no file can be made in its directory: %w", flag, path, errors.Unwrap(err))
+		}
+		if err := errors.Join(try.Close(), os.Remove(try.Name())); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -173,7 +205,8 @@ func readTeam(ctx context.Context, cosmic *facade.Cosmic, sessions *auth.Session
 	return rows, first, nil
 }
 
-// mostNamed is how many workers of a problem are named on stderr.
+// mostNamed is how many workers of a problem, and how many requirements that fit
+// none, are named on stderr.
 const mostNamed = 5
 
 // partial says how many workers could not be read, and why. If none could

@@ -123,12 +123,12 @@ func TestRosterRequirementsSinceAndUsers(t *testing.T) {
 	w := team(t, "12")
 	dir := t.TempDir()
 	requirements, state := filepath.Join(dir, "requirements.csv"), filepath.Join(dir, "state")
-	if err := os.WriteFile(requirements, []byte("*,rope-access\nworker-001,first-aid-cpr,10\nnobody,first-aid-cpr\n"), 0o600); err != nil {
+	if err := os.WriteFile(requirements, []byte("*,rope-access\nworker-001,first-aid-cpr,10\n"+strings.Repeat("nobody,first-aid-cpr\n", 100)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	got := w.run(t, "roster", "--requirements", requirements, "-o", "table", "--users").expect(t, exitPartial)
 	contain(t, got.stdout, "never held", "rope-access", "only_certn", "only_cosmic", "both", "unknown")
-	contain(t, got.stderr, "line 3: nobody,first-aid-cpr fits no worker that could be read")
+	contain(t, got.stderr, "line 3: nobody,first-aid-cpr fits no worker that could be read", "95 more fit none either")
 
 	first := w.run(t, "roster", "--since", state).expect(t, exitPartial)
 	contain(t, first.stderr, "is new: changes are shown from the next run on")
@@ -189,6 +189,10 @@ func TestRosterUsage(t *testing.T) {
 		{[]string{"roster", "--requirements", wrong + ".none"}, "no such file"},
 		{[]string{"roster", "--since", wrong}, "not a state file"},
 		{[]string{"roster", "--since", dir + "/s", "-o", "ics"}, "no calendar"},
+		{[]string{"roster", "--since", dir}, "--since " + dir + ": not a regular file"},
+		{[]string{"roster", "--since", dir + "/none/state"}, "--since " + dir + "/none/state: no file can be made"},
+		{[]string{"roster", "--to", dir + "/none/r.html"}, "--to " + dir + "/none/r.html: no file can be made"},
+		{[]string{"roster", "--to", dir + "/s", "--since", dir + "/s"}, "are one file"},
 		{[]string{"certs", "-o", "html"}, "--output html is for credkit roster"},
 		{[]string{"sandbox", "--workers=-1"}, "--workers -1"},
 	} {

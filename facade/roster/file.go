@@ -43,7 +43,7 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 			_ = os.Remove(temporary.Name())
 		}
 	}()
-	buffered := bufio.NewWriterSize(temporary, 64<<10)
+	buffered := bufio.NewWriterSize(temporary, bufferSize)
 	if err := write(buffered); err != nil {
 		return err
 	}
@@ -67,6 +67,8 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 }
 
 const (
+	bufferSize = 64 << 10
+
 	leftover = ".tmp"
 	// leftoverAge is when a temporary file is that of a process that was
 	// killed, and not of one that is writing.

@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"bufio"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -183,7 +184,11 @@ func (m *Matrix) WriteHTML(to io.Writer, changes ...Change) error {
 		}
 	}
 	slices.SortStableFunc(data.Next, func(a, b pageLapse) int { return compareCells(a.cell, b.cell) })
-	return page.Execute(to, data)
+	buffered := bufio.NewWriterSize(to, bufferSize) // a template makes hundreds of thousands of writes of a fleet
+	if err := page.Execute(buffered, data); err != nil {
+		return err
+	}
+	return buffered.Flush()
 }
 
 func (m *Matrix) pageRows() iter.Seq[pageRow] {

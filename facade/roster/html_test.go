@@ -2,6 +2,7 @@ package roster_test
 
 import (
 	"encoding/xml"
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -70,6 +71,31 @@ func TestWriteHTMLEscapesEverything(t *testing.T) {
 			break
 		} else if err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// writes counts how often it is written to.
+type writes struct{ n, bytes int }
+
+func (w *writes) Write(p []byte) (int, error) {
+	w.n++
+	w.bytes += len(p)
+	return len(p), nil
+}
+
+func TestWritersMakeFewWrites(t *testing.T) {
+	var workers []roster.Worker
+	for i := range 200 {
+		workers = append(workers, worker(fmt.Sprint("worker-", i), held("epa", i), held("osha", 2*i)))
+	}
+	m := matrixOf(policy(t), workers...)
+	for name, write := range map[string]func(io.Writer) error{
+		"HTML": func(to io.Writer) error { return m.WriteHTML(to) }, "ICS": m.WriteICS, "CSV": m.WriteCSV,
+	} {
+		var to writes
+		if err := write(&to); err != nil || to.n > 1+to.bytes/4096 {
+			t.Errorf("%s: %d bytes in %d writes, %v", name, to.bytes, to.n, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
@@ -36,7 +37,8 @@ func (m *Matrix) WriteICS(to io.Writer) error {
 	if !found {
 		return fmt.Errorf("calendar: it does not end with %q", end)
 	}
-	if _, err := to.Write(head); err != nil {
+	buffered := bufio.NewWriterSize(to, bufferSize)
+	if _, err := buffered.Write(head); err != nil {
 		return err
 	}
 	config := &ics.SerializationConfiguration{MaxLength: 75, NewLine: string(ics.WithNewLineWindows), PropertyMaxLength: 75}
@@ -45,13 +47,15 @@ func (m *Matrix) WriteICS(to io.Writer) error {
 			if !m.Counts(c) || !c.Held() || c.ExpiresOn.IsZero() {
 				continue
 			}
-			if err := m.event(r, c).SerializeTo(to, config); err != nil {
+			if err := m.event(r, c).SerializeTo(buffered, config); err != nil {
 				return err
 			}
 		}
 	}
-	_, err := io.WriteString(to, end)
-	return err
+	if _, err := buffered.WriteString(end); err != nil {
+		return err
+	}
+	return buffered.Flush()
 }
 
 func (m *Matrix) event(r Row, c Cell) *ics.VEvent {
@@ -59,7 +63,9 @@ func (m *Matrix) event(r Row, c Cell) *ics.VEvent {
 	e := ics.NewEvent(hex.EncodeToString(sum[:16]) + "@roster.credkit")
 	e.SetDtStampTime(m.Day.In(time.UTC)) // not now: the same data is the same file
 	e.SetAllDayStartAt(c.ExpiresOn.In(time.UTC))
-	e.SetAllDayEndAt(c.ExpiresOn.AddDays(1).In(time.UTC))
+	if next := c.ExpiresOn.AddDays(1).In(time.UTC); next.Year() < 10_000 { // without it the event has one day as well (RFC 5545 section 3.6.1)
+		e.SetAllDayEndAt(next)
+	}
 	e.SetSummary(safetext.Line(r.Name + ": " + c.Title + " ends"))
 	e.SetDescription(safetext.Line(fmt.Sprintf("Last day of %s (%s), worker %s.", c.Title, c.Type, r.Key)))
 	e.SetClass(ics.ClassificationPrivate)

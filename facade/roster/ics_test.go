@@ -110,3 +110,16 @@ func TestAnEmptyCalendarIsACalendar(t *testing.T) {
 		t.Errorf("%v\n%s", err, text)
 	}
 }
+
+// The last day of the year 9999 stands for no end in many a database.
+func TestACalendarHasNoDayAfterTheYear9999(t *testing.T) {
+	last := held("epa", 0)
+	if err := last.ExpiresOn.UnmarshalText([]byte("9999-12-31")); err != nil {
+		t.Fatal(err)
+	}
+	text := calendarOf(t, matrixOf(policy(t), worker("ada", last)))
+	e, there := events(t, text)["Name of ada: The epa ends"]
+	if !there || e.Props.Get(ical.PropDateTimeStart).Value != "99991231" || e.Props.Get(ical.PropDateTimeEnd) != nil {
+		t.Errorf("%s", text)
+	}
+}

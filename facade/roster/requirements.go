@@ -100,6 +100,9 @@ func ReadRequirements(from io.Reader) (*Requirements, error) {
 	if err != nil {
 		return nil, fmt.Errorf("requirements: %w", err)
 	}
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return nil, errors.New("requirements: the file is UTF-16: save it as CSV UTF-8")
+	}
 	lines := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))) // of a spreadsheet
 	lines.FieldsPerRecord, lines.Comment, lines.TrimLeadingSpace = -1, '#', true
 	var all []Requirement

@@ -2,6 +2,7 @@ package roster_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,26 @@ func TestReadRequirements(t *testing.T) {
 	}
 }
 
+func TestReadRequirementsOfAFleet(t *testing.T) {
+	const lines = 20_000
+	var b strings.Builder
+	b.WriteString("\ufeff\"worker\",\"type\"\r\n")
+	for i := range lines {
+		fmt.Fprintf(&b, "\"worker, %d\",\"epa\"\r\n", i)
+	}
+	all, err := roster.ReadRequirements(strings.NewReader(b.String()))
+	if err != nil || len(all.All()) != lines {
+		t.Fatalf("%d requirements, %v", len(all.All()), err)
+	}
+	p, err := roster.NewPolicy(today, nil, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := matrixOf(p, worker("worker, 19999")); len(m.Unmatched) != lines-1 || m.Rows[0].Cell("epa").State != roster.StateNeverHeld {
+		t.Errorf("%d fit no worker, %+v", len(m.Unmatched), m.Rows)
+	}
+}
+
 func TestReadRequirementsNamesTheLineOfEachError(t *testing.T) {
 	_, err := roster.ReadRequirements(strings.NewReader("*,epa\n,epa\nada,\nada\nada,epa,soon\nada,epa,0\n[,epa\na,b,c,d\nada;epa\n"))
 	if err == nil {
@@ -51,6 +72,9 @@ func TestReadRequirementsNamesTheLineOfEachError(t *testing.T) {
 	}
 	if _, err := roster.ReadRequirements(strings.NewReader(strings.Repeat("x\n", 1000))); err == nil || strings.Count(err.Error(), "line ") > 10 {
 		t.Errorf("the error of a wrong file names every line: %v", err)
+	}
+	if _, err := roster.ReadRequirements(strings.NewReader("\xff\xfe*\x00,\x00e\x00")); err == nil || !strings.Contains(err.Error(), "UTF-16") {
+		t.Errorf("a file of another encoding: %v", err)
 	}
 	broken := errors.New("broken")
 	if _, err := roster.ReadRequirements(iotest.ErrReader(broken)); !errors.Is(err, broken) {

@@ -17,8 +17,8 @@ type Worker struct {
 	Key string
 	// Me is who the session speaks for; nil if that could not be read.
 	Me *facade.Me
-	// Certifications are what the worker holds, in no promised order. With an
-	// Err they are what was read before it.
+	// Certifications are what the worker holds, in no promised order, at most
+	// 10,000. With an Err they are what was read before it.
 	Certifications []facade.Certification
 	// Err is an [*Error] that names the worker and what to do; nil if all was
 	// read. Without a Key it is an [ErrIncomplete].
@@ -79,6 +79,10 @@ func Workers(ctx context.Context, cosmic *facade.Cosmic, sessions Sessions, opts
 	}
 }
 
+// mostCertifications bounds the memory that one worker can take: a list without
+// an end is a [ProblemData].
+const mostCertifications = 10_000
+
 // read gets one worker. What it has read before an error comes with it.
 func (s *settings) read(ctx context.Context, worker *facade.Cosmic, _ string) (w Worker, err error) {
 	if w.Me, err = worker.Me(ctx); err != nil {
@@ -95,6 +99,8 @@ func (s *settings) read(ctx context.Context, worker *facade.Cosmic, _ string) (w
 			}
 		case err != nil:
 			return w, err
+		case len(w.Certifications) == mostCertifications:
+			return w, fmt.Errorf("the list goes on after %d certifications: %w", mostCertifications, facade.ErrInvalidResponse)
 		default:
 			w.Certifications = append(w.Certifications, cert)
 		}

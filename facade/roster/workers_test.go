@@ -430,3 +430,13 @@ func TestEachRangesOfItAreIndependent(t *testing.T) {
 		all.Wait()
 	})
 }
+
+func TestAListWithoutAnEndIsThatWorkersTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tm := newTeam(t, 1, teamSettings{box: []sandbox.Option{sandbox.WithCertificationCount(1 << 30), sandbox.WithPageSize(100)}})
+		w := collect(t, roster.Workers(t.Context(), tm.cosmic, tm.sessions))[tm.keys[0]]
+		if w.Problem() != roster.ProblemData || len(w.Certifications) != 10_000 {
+			t.Errorf("%d certifications, %v", len(w.Certifications), w.Err)
+		}
+	})
+}
