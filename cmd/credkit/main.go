@@ -144,7 +144,7 @@ func (p *program) run(ctx context.Context, args []string) (err error) {
 	case g.Verbose:
 		p.logger = newLogger(p.stderr)
 	case isTerminal(p.stderr):
-		p.logger = slog.New(notices{p.stderr})
+		p.logger = slog.New(notices{to: p.stderr})
 	}
 	defer func() {
 		if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {

@@ -14,7 +14,10 @@ import (
 // notices is a log handler that tells a person why a command waits: the library
 // logs a call that waits for the rate limit (wait) or before it is sent again
 // (after). With -v the whole log is written instead.
-type notices struct{ to io.Writer }
+type notices struct {
+	to   io.Writer
+	line *progressLine // if there is one, it is told of rate limits, and to is not written to
+}
 
 // minNotice is the shortest wait that is reported.
 const minNotice = time.Second
@@ -28,7 +31,7 @@ func (n notices) Handle(_ context.Context, r slog.Record) error {
 	var operation, reason string
 	r.Attrs(func(a slog.Attr) bool {
 		switch {
-		case (a.Key == "wait" || a.Key == "after") && a.Value.Kind() == slog.KindDuration:
+		case (a.Key == "wait" || a.Key == "after" && n.line == nil) && a.Value.Kind() == slog.KindDuration:
 			wait = a.Value.Duration()
 		case a.Key == "operation":
 			operation = a.Value.String()
@@ -37,7 +40,11 @@ func (n notices) Handle(_ context.Context, r slog.Record) error {
 		}
 		return true
 	})
-	if wait < minNotice {
+	switch {
+	case wait < minNotice:
+		return nil
+	case n.line != nil:
+		n.line.wait(wait)
 		return nil
 	}
 	var b strings.Builder

@@ -10,7 +10,7 @@ import (
 
 func TestNoticesTellOfLongWaitsAlone(t *testing.T) {
 	var to strings.Builder
-	logger := slog.New(notices{&to}).With("service", "certn")
+	logger := slog.New(notices{to: &to}).With("service", "certn")
 	ctx := context.Background()
 	if logger.Enabled(ctx, slog.LevelDebug) {
 		t.Error("each request would be told of")

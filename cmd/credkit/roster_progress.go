@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -31,7 +30,7 @@ func newProgressLine(p *program) *progressLine {
 	}
 	if _, terminal := p.logger.Handler().(notices); terminal {
 		l.to = p.stderr
-		p.logger = slog.New(waits{l})
+		p.logger = slog.New(notices{line: l})
 	}
 	return l
 }
@@ -87,26 +86,3 @@ func (l *progressLine) close() {
 		l.to = nil
 	}
 }
-
-// waits tells a progress line of long waits that the library logs.
-type waits struct{ line *progressLine }
-
-// Enabled reports true for waits: see [notices.Enabled].
-func (w waits) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
-
-// Handle notes the wait of a record.
-func (w waits) Handle(_ context.Context, r slog.Record) error {
-	r.Attrs(func(a slog.Attr) bool {
-		if a.Key == "wait" && a.Value.Kind() == slog.KindDuration && a.Value.Duration() >= minNotice {
-			w.line.wait(a.Value.Duration())
-		}
-		return true
-	})
-	return nil
-}
-
-// WithAttrs returns w.
-func (w waits) WithAttrs([]slog.Attr) slog.Handler { return w }
-
-// WithGroup returns w.
-func (w waits) WithGroup(string) slog.Handler { return w }

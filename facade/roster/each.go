@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,7 +35,7 @@ type Result[T any] struct {
 // Each calls do once for every session, several at a time, and hands out what
 // it returned as it comes: see the package documentation for what it promises.
 // do gets a client of cosmic for the session; it must return when its context
-// ends. Its panic is that session's error. Records of the store that are no
+// ends. Its panic is that session's error, an [*auth.PanicError]. Records of the store that are no
 // sessions are left out if do returns what the client says of them
 // ([auth.ErrNotSession]).
 func Each[T any](ctx context.Context, cosmic *facade.Cosmic, sessions Sessions,
@@ -145,7 +144,7 @@ func (r *run[T]) one(ctx context.Context, key string) {
 	result, err := Result[T]{Key: key}, errExited
 	defer func() {
 		if p := recover(); p != nil {
-			err = &PanicError{Value: p, Stack: debug.Stack()}
+			err = auth.NewPanicError("the function given to Each", p)
 		}
 		switch {
 		case err == nil:

@@ -95,23 +95,6 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// PanicError is a panic in the function given to [Each].
-type PanicError struct {
-	// Value is what the function panicked with.
-	Value any
-	// Stack is the goroutine's stack at the panic.
-	Stack []byte
-}
-
-// Error implements error. The stack is not part of it.
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
-
-// Unwrap returns the value if it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
-
 // errExited is the outcome of a function that called runtime.Goexit.
 var errExited = errors.New("the function ended its goroutine instead of returning")
 

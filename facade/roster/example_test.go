@@ -112,7 +112,7 @@ func ExampleMatrix_Changes() {
 	cosmic, sessions, end := signedIn()
 	defer end()
 	rows := func(at time.Time) *roster.Matrix {
-		policy, err := roster.NewPolicy(facade.DateFromTime(at), roster.DefaultDue(), nil)
+		policy, err := roster.NewPolicy(facade.DateFromTime(at), nil, nil)
 		if err != nil {
 			log.Fatal(err)
 		}

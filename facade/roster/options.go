@@ -25,14 +25,8 @@ type settings struct {
 	matches  []facade.Match[facade.Certification]
 }
 
-// The defaults of [WithParallel] and [WithTimeout].
-const (
-	DefaultParallel = 16
-	DefaultTimeout  = 5 * time.Minute
-)
-
 func newSettings(opts []Option) (*settings, error) {
-	s := &settings{parallel: DefaultParallel, timeout: DefaultTimeout}
+	s := &settings{parallel: 16, timeout: 5 * time.Minute}
 	for _, o := range opts {
 		if o == nil {
 			continue

@@ -106,19 +106,16 @@ type Policy struct {
 // mostDays bounds windows: a century is a mistake.
 const mostDays = 36500
 
-// DefaultDue are the windows of a [Policy] without windows of its own.
-func DefaultDue() []int { return []int{30, 60, 90} }
-
 // NewPolicy makes a policy. The zero day is today in [time.Local]. due are the
 // windows in days before a certification's end, in any order; none means
-// [DefaultDue]. nil requirements require nothing: then everything held counts.
+// 30, 60 and 90. nil requirements require nothing: then everything held counts.
 // The error is about a window below 1 or above 36,500 days.
 func NewPolicy(day facade.Date, due []int, requirements *Requirements) (*Policy, error) {
 	if day.IsZero() {
 		day = facade.DateFromTime(time.Now())
 	}
 	if len(due) == 0 {
-		due = DefaultDue()
+		due = []int{30, 60, 90}
 	}
 	due = slices.Clone(due)
 	slices.Sort(due)

@@ -273,7 +273,7 @@ func TestAPanicIsOneWorkersError(t *testing.T) {
 				t.Errorf("%q has the value of %q", r.Key, r.Value)
 			}
 		}
-		var p *roster.PanicError
+		var p *auth.PanicError
 		if len(results) != 5 || !errors.As(results[tm.keys[1]], &p) || !errors.Is(p, cause) || !strings.Contains(string(p.Stack), "workers_test.go") {
 			t.Errorf("%d results, the panic's: %v", len(results), results[tm.keys[1]])
 		}
