@@ -143,9 +143,6 @@ func (r *run[T]) one(ctx context.Context, key string) {
 	defer cancel()
 	result, err := Result[T]{Key: key}, errExited
 	defer func() {
-		if p := recover(); p != nil {
-			err = auth.NewPanicError("the function given to Each", p)
-		}
 		switch {
 		case err == nil:
 		case errors.Is(err, auth.ErrNotSession):
@@ -162,11 +159,13 @@ func (r *run[T]) one(ctx context.Context, key string) {
 		case <-r.left:
 		}
 	}()
-	worker, failed := r.cosmic.For(r.sessions.Key(key))
-	if err = failed; err == nil {
-		err = errExited
-		result.Value, err = r.do(limited, worker, key)
-	}
+	err = auth.Safely("the function given to Each", func() error {
+		worker, err := r.cosmic.For(r.sessions.Key(key))
+		if err == nil {
+			result.Value, err = r.do(limited, worker, key)
+		}
+		return err
+	})
 }
 
 // count finds out how many keys there are. It is no matter if it cannot.
