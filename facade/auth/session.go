@@ -24,10 +24,7 @@ type session struct {
 	// endedVersion is the version whose end was reported. Renewals alone touch it.
 	endedVersion string
 
-	// Under Sessions.mu: whether a source of the program is this session, and how
-	// many of the package's own operations use it.
-	kept      bool
-	borrowers int
+	borrowers int // under Sessions.mu: how many have it, sources of the program included
 }
 
 // unsaved is a record that the store failed to take, and the version that it

@@ -120,22 +120,11 @@ func (c sessionCredentials) Source(e Endpoint) (Source, error) {
 	if c.key == "" {
 		return nil, &ConfigError{Problem: "a session needs a key", Remedy: "name it in Sessions.Key"}
 	}
-	return c.sessions.session(c.key, e)
+	return c.sessions.borrow(c.key, e) // and never given back
 }
 
-func (s *Sessions) session(key string, e Endpoint) (*session, error) {
-	o, err := s.borrow(key, e)
-	if err == nil {
-		s.mu.Lock()
-		o.kept = true
-		s.mu.Unlock()
-	}
-	return o, err
-}
-
-// borrow returns the one session of key and e. Where nothing but borrow has
-// asked for it, giveBack forgets it: a sweep must not keep every session of the
-// store in memory.
+// borrow returns the one session of key and e. giveBack forgets it with its last
+// borrower: a sweep must not keep every session of the store in memory.
 func (s *Sessions) borrow(key string, e Endpoint) (*session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +150,7 @@ func (s *Sessions) giveBack(o *session, e Endpoint) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o.borrowers--
-	if o.kept || o.borrowers > 0 || o.pending.Load() != nil {
+	if o.borrowers > 0 || o.pending.Load() != nil {
 		return
 	}
 	delete(s.open[o.key], e.id())
